@@ -2,6 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { ghostAddress } from "#harness/faults/catalogue/ghost.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { durationMs } from "#harness/lib/duration.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Scope } from "#harness/lib/scope.ts";
 import type { Flow, FlowTarget } from "#harness/measure/node-traffic.ts";
@@ -28,6 +29,7 @@ export interface ChangeContext {
   readonly servers: readonly [ServerPod, ServerPod];
   /** Undoes what a change prepares. */
   readonly scope: Scope;
+  readonly signal: AbortSignal;
 }
 
 /** A change that is made and undone in turn. */
@@ -48,12 +50,30 @@ const described = (pods: readonly ServerPod[]): string =>
 const nobody = (): readonly string[] => [];
 
 /**
+ * Clients reach pods of the other cluster with some labels, and nothing else. So that traffic shows what their agent knows
+ * of an address: without an entry for it, packets still find the pod by its node's CIDR.
+ */
+async function allowOnly(
+  { from, to, namespace, scope }: ChangeContext,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  const name = `only-${Object.values(labels).join("-")}`;
+  scope.defer(`policy ${name}`, () => to.kube.remove(kinds.ciliumNetworkPolicy, namespace, name));
+  await to.kube.apply(
+    policyObject(namespace, name, {
+      endpointSelector: { matchLabels: clientLabels },
+      egress: [{ toEndpoints: [{ matchLabels: { ...labels, [policyCluster]: from.name } }] }],
+    }),
+  );
+}
+
+/**
  * The address of a running pod is withdrawn from its CiliumEndpoint, and announced again: what an agent does for a pod
  * that ends or starts, without the time that the pod itself needs. The agent does not notice, because it compares its own
  * data only (pkg/endpointmanager/endpointsynchronizer.go).
  */
 export async function endpointChange(ctx: ChangeContext): Promise<Change> {
-  const { from, namespace, servers, scope } = ctx;
+  const { from, namespace, servers, scope, echo } = ctx;
   const [pod] = servers;
   const endpoint = found(
     await from.kube.get(kinds.ciliumEndpoint, namespace, pod.name),
@@ -65,6 +85,7 @@ export async function endpointChange(ctx: ChangeContext): Promise<Change> {
       status: { networking: { addressing: [{ ...addressing[0], ipv4 }, ...addressing.slice(1)] } },
     });
   scope.defer("CiliumEndpoint", async () => void (await announce(pod.ip)));
+  await allowOnly(ctx, { app: echo.deploymentOf(from) });
   return {
     kind: kinds.ciliumEndpoint,
     object: `CiliumEndpoint ${pod.name} (${pod.ip}) on node ${pod.node}`,
@@ -82,30 +103,31 @@ export async function endpointChange(ctx: ChangeContext): Promise<Change> {
 
 /** A label of a pod gives it a new identity, which a policy in the clients' cluster selects or not. */
 export async function identityChange(ctx: ChangeContext): Promise<Change> {
-  const { from, to, namespace, servers, scope } = ctx;
+  const { from, namespace, servers, scope, signal } = ctx;
   const [pod] = servers;
   // A label of the round too, so that every change allocates a new identity.
-  const label = (color: string, round: string): Promise<KubeObject> =>
+  const label = (color: string | null, round: string | null): Promise<KubeObject> =>
     from.kube.merge(kinds.pod, namespace, pod.name, { metadata: { labels: { color, round } } });
+  const identity = async (): Promise<unknown> =>
+    (await from.kube.get(kinds.ciliumEndpoint, namespace, pod.name))?.status?.identity?.id;
+  const graceMs = await identityGraceMs(from);
+  const first = await identity();
   scope.defer("labels", async () => {
-    await from.kube.merge(kinds.pod, namespace, pod.name, {
-      metadata: { labels: { color: null, round: null } },
+    await label(null, null);
+    // Until then the agent defers all that changes for the pod, policies too.
+    await eventually(async () => ((await identity()) === first ? ready(undefined) : notYet("another one")), {
+      what: `pod ${pod.name} of ${from.name} to have its first identity again`,
+      withinMs: graceMs + preparedWithinMs,
+      everyMs: 500,
+      signal,
     });
   });
   await label("blue", "0");
-  const name = "only-blue";
-  scope.defer("policy", () => to.kube.remove(kinds.ciliumNetworkPolicy, namespace, name));
-  await to.kube.apply(
-    policyObject(namespace, name, {
-      endpointSelector: { matchLabels: clientLabels },
-      egress: [{ toEndpoints: [{ matchLabels: { color: "blue", [policyCluster]: from.name } }] }],
-    }),
-  );
+  await allowOnly(ctx, { color: "blue" });
   return {
     kind: kinds.pod,
     object: `identity of ${described([pod])}`,
-    // An agent waits before an endpoint uses its new identity, so that the others learn it first (pkg/endpoint).
-    graceMs: durationMs((await from.setting("identity-change-grace-period")) ?? "5s") ?? 5000,
+    graceMs,
     targets: () => [podTarget("identity", pod)],
     steps: [
       {
@@ -120,6 +142,18 @@ export async function identityChange(ctx: ChangeContext): Promise<Change> {
       },
     ],
   };
+}
+
+/**
+ * The longest time until a pod has the identity of its new labels: the agent begins after a random delay of up to
+ * `cilium-identity-max-jitter`, and waits before it uses the identity, so that the others learn it first (pkg/endpoint).
+ */
+async function identityGraceMs(cluster: Cluster): Promise<number> {
+  const of = async (key: string, fallbackMs: number): Promise<number> => {
+    const value = await cluster.setting(key);
+    return value === undefined ? fallbackMs : (durationMs(value) ?? fallbackMs);
+  };
+  return (await of("identity-change-grace-period", 5000)) + (await of("cilium-identity-max-jitter", 30_000));
 }
 
 /** A policy of the servers' cluster allows the clients of the other; clients take the servers' nodes in turn. */

@@ -79,11 +79,13 @@ export default defineSuite(
       for (const [name, prepare, spec] of changes)
         test(`${pair.name} > ${name}: changes in ${pair.from.name} reach every node of ${pair.to.name}`, {
           spec,
+          // Ten changes of an identity, each after a random delay of up to 30 s.
+          timeoutMs: 900_000,
         }, async ({ mesh, echo, namespace, budgets, signal, historyFile, keepTiming, expect }) => {
           const { from, to } = pairIn(mesh, pair);
           const servers = await serversOf(from, echo);
           await using scope = new Scope();
-          const change = await prepare({ from, to, echo, namespace, servers, scope });
+          const change = await prepare({ from, to, echo, namespace, servers, scope, signal });
           const withinMs = budgets.syncMs + (change.graceMs ?? 0);
           await using traffic = await Traffics.start(
             [

@@ -137,7 +137,7 @@ const cells = ({ run, tuned, labs, what, observations }: Row): string[] => [
 const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: string]>> = {
   propagation: [
     "How long a change takes to reach the traffic of the other clusters",
-    "A change in one cluster, counted from the moment at which its API server confirmed it, until the first or the last answer of a client on a node of another cluster. n counts changes times nodes. Each client opens a connection every 5 ms. A new identity includes the 5 s for which an agent waits before an endpoint uses it (identity-change-grace-period).",
+    "A change in one cluster, counted from the moment at which its API server confirmed it, until the first or the last answer of a client on a node of another cluster. n counts changes times nodes. Each client opens a connection every 5 ms. A new identity includes what its own agent waits by Cilium's configuration: a random delay of up to 30 s (cilium-identity-max-jitter), and 5 s before the endpoint uses it (identity-change-grace-period). Until then the agent also defers new policies for that pod.",
   ],
   "fresh-node": [
     "How long a new node takes to reach global services",
