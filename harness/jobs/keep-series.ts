@@ -1,18 +1,17 @@
 import { messageOf } from "#harness/lib/errors.ts";
 import { copyLosses } from "#harness/measure/loss-files.ts";
 import { appendToSeries, correctSeries } from "#harness/measure/series.ts";
+import { givesFigures, spoiledByHost } from "#harness/model/measurement.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
 /** Some disturbances of the machine show only at the end of a run and invalidate figures kept before. */
 export function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {
   const disturbed = suites
     .flatMap((s) => s.tests)
-    .filter((t) => t.outcome === "unknown")
+    .filter((t) => t.outcome === "unknown" && t.notes.measurement?.undecided === undefined)
     .flatMap((t) => t.notes.measurement?.at ?? []);
   correctSeries(series, (m) =>
-    m.runId === runId && m.outcome !== "unknown" && disturbed.includes(m.at)
-      ? { ...m, outcome: "unknown" }
-      : undefined,
+    m.runId === runId && givesFigures(m) && disturbed.includes(m.at) ? spoiledByHost(m) : undefined,
   );
 }
 

@@ -174,3 +174,12 @@ test("a series has the loss records of its measurements beside it", async () => 
   expect(lossesBeside(series)).toBe(join(dir, "figures.losses.ndjson"));
   expect(readLosses(lossesBeside(series))).toEqual(readLosses(join(dir, "losses.ndjson")));
 });
+
+test("clients that were not served as before in time are a failure with figures, however often it is judged", () => {
+  const losses = lossesOf([historyOf("main", () => false)], 300);
+  expect(judgeLosses(losses).verdict.outcome).toBe("pass");
+  const late = judgeLosses({ ...losses, unreturned: ["waited 60 s for east to serve main"] });
+  expect(late.verdict).toEqual({ outcome: "fail", reasons: ["waited 60 s for east to serve main"] });
+  expect(late.figures.back.lost).toBe(0);
+  expect(late.figures.undecided).toBeUndefined();
+});

@@ -67,16 +67,36 @@ export function firstAnswerMs({ answers }: Window, clusters: readonly string[]):
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
+/** A verdict that is unknown only because Kubernetes was slow: what was measured is sound. */
+export interface Judgement extends Verdict {
+  readonly undecided: boolean;
+}
+
+const undecidedBecause = (reasons: readonly string[]): Judgement => ({
+  ...unknownBecause(reasons),
+  undecided: true,
+});
+const sound = (verdict: Verdict): Judgement => ({ ...verdict, undecided: false });
+
+const verdictOf = ({ undecided: _, ...verdict }: Judgement): Verdict => verdict;
+
+/** The same rule as of verdicts; what leaves one of them open leaves the whole open only if nothing else does. */
+export function combineJudgements(judgements: readonly Judgement[]): Judgement {
+  const verdict = combine(judgements);
+  const open = judgements.filter((j) => j.outcome === "unknown");
+  return { ...verdict, undecided: verdict.outcome === "unknown" && open.every((j) => j.undecided) };
+}
+
 /** The verdict on one move of traffic in a history. */
 export function judgeFailover(history: History, expectation: FailoverExpectation): Verdict {
   const { from, to, withinMs, rig } = expectation;
   const move = { from: [...from], to: [...to], withinMs };
-  return judgeAway(pointOf(history, expectation, move), rig, inTime);
+  return verdictOf(judgeAway(pointOf(history, expectation, move), rig, inTime));
 }
 
 /** The verdict if traffic need not move: how much was lost. */
 export function judgeOutage(history: History, expectation: OutageExpectation): Verdict {
-  return judgeAway(pointOf(history, expectation), expectation.rig, inTime);
+  return verdictOf(judgeAway(pointOf(history, expectation), expectation.rig, inTime));
 }
 
 function pointOf(history: History, expectation: OutageExpectation, move?: Move): Judged {
@@ -113,8 +133,16 @@ const inTime: ControlPlane = { announcedMs: undefined, delayMs: 0 };
  * without limits is not judged. Too much lost time is no failure of the mesh where Kubernetes itself stood still: the
  * prober runs in real time, so its own lateness does not show a machine that is too slow (METHOD.md, rule 15).
  */
-export const judgePoint = (point: Judged, rig: RigThresholds, controlPlane: ControlPlane = inTime): Verdict =>
-  combine([judgeAway(point, rig, controlPlane), judgeEnd(point, rig), judgeBack(point, rig, controlPlane)]);
+export const judgePoint = (
+  point: Judged,
+  rig: RigThresholds,
+  controlPlane: ControlPlane = inTime,
+): Judgement =>
+  combineJudgements([
+    judgeAway(point, rig, controlPlane),
+    sound(judgeEnd(point, rig)),
+    judgeBack(point, rig, controlPlane),
+  ]);
 
 /** The last part of a fault, without its very end: a request sent there may be answered after the healing. */
 const endOfFault = { fromMs: 6000, toMs: 1000 } as const;
@@ -137,12 +165,12 @@ function judgeEnd(point: Judged, rig: RigThresholds): Verdict {
   );
 }
 
-function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Verdict {
+function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Judgement {
   const { away: limits, move } = point.expected;
-  if (limits === undefined) return passed;
+  if (limits === undefined) return sound(passed);
   const rig = limitsForBudget(shortestOf(limits, move), plain);
   const machine = judgeProber(point, point.away, rig);
-  if (machine.outcome !== "pass") return machine;
+  if (machine.outcome !== "pass") return sound(machine);
   const what = nameOf(point);
   const facts = lossFacts(point.away, point);
   const losses = lossTroubles(what, facts, limits);
@@ -151,7 +179,7 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   const moves = moveTroubles(what, point, { ...move, announcedMs });
   const ofMesh = lossTroubles(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
   if (countOf(moves) === 0 && countOf(ofMesh) === 0 && losses.late.length > 0)
-    return unknownBecause([
+    return undecidedBecause([
       ...losses.late,
       `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget: until then Kubernetes itself was slow`,
     ]);
@@ -165,12 +193,12 @@ function lossesAfter(facts: LossFacts, sinceMs: number): LossFacts {
   return { ...facts, lostTimeMs: gaps.reduce((sum, ms) => sum + ms, 0), longestGapMs: Math.max(0, ...gaps) };
 }
 
-function judgeBack(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Verdict {
+function judgeBack(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Judgement {
   const limits = point.expected.back;
-  if (limits === undefined) return passed;
+  if (limits === undefined) return sound(passed);
   const rig = limitsForBudget(shortestOf(limits), plain);
   const machine = judgeProber(point, point.back, rig);
-  if (machine.outcome !== "pass") return machine;
+  if (machine.outcome !== "pass") return sound(machine);
   const what = `after healing: ${nameOf(point)}`;
   const facts = lossFacts(point.back, { everyMs: point.everyMs, before: point.away });
   return judged(lossTroubles(what, facts, limits), { what, facts, rig, controlPlane });
@@ -205,18 +233,20 @@ function judged(
     readonly rig: RigThresholds;
     readonly controlPlane: ControlPlane;
   },
-): Verdict {
+): Judgement {
   if (wrong.length === 0 && late.length > 0 && controlPlane.delayMs > rig.stallMs)
-    return unknownBecause([
+    return undecidedBecause([
       ...late,
       `${what}: before the fault the API server reported a change only after ${formatMs(controlPlane.delayMs)} (limit ${hundredths(rig.stallMs)} ms), so Kubernetes itself was slow`,
     ]);
-  if (wrong.length + late.length > 0) return failedBecause([...wrong, ...late]);
+  if (wrong.length + late.length > 0) return sound(failedBecause([...wrong, ...late]));
   if (facts.windowMs < recoveryMs)
-    return unknownBecause([
-      `${what}: was observed for ${formatMs(facts.windowMs)}; only ${formatMs(recoveryMs)} without a loss show recovery`,
-    ]);
-  return passed;
+    return sound(
+      unknownBecause([
+        `${what}: was observed for ${formatMs(facts.windowMs)}; only ${formatMs(recoveryMs)} without a loss show recovery`,
+      ]),
+    );
+  return sound(passed);
 }
 
 function moveTroubles(

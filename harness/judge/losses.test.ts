@@ -9,7 +9,7 @@ import {
   type Point,
   type Window,
 } from "#harness/model/loss-record.ts";
-import { judgePoint } from "./failover.ts";
+import { combineJudgements, judgePoint } from "./failover.ts";
 import { type LossFacts, lossFacts } from "./losses.ts";
 import { judgeProber, limitsForBudget } from "./rig.ts";
 import { type HistoryWindows, windowsOf } from "./windows.ts";
@@ -160,6 +160,7 @@ describe("traffic that must move", () => {
     expect(judged(1900, 1400).outcome).toBe("pass");
     expect(judged(3000, 1400)).toMatchObject({
       outcome: "unknown",
+      undecided: true,
       reasons: [
         expect.stringContaining("lost time of 3010 ms"),
         expect.stringMatching(/1\.4s after the fault, it is within the budget: until then Kubernetes/),
@@ -184,6 +185,7 @@ describe("a slow API server", () => {
     expect(judged(long, 500).outcome).toBe("fail");
     expect(judged(long, 501)).toMatchObject({
       outcome: "unknown",
+      undecided: true,
       reasons: [
         expect.stringContaining("lost time of 3010 ms"),
         expect.stringContaining("after 501ms (limit 500 ms)"),
@@ -196,6 +198,17 @@ describe("a slow API server", () => {
     expect(judged((ms) => ms >= 3000 && ms < 3100, 5000).outcome).toBe("pass");
     expect(judged((ms) => ms >= 3000, 5000).outcome).toBe("fail");
   });
+});
+
+test("only where nothing but Kubernetes leaves a verdict open are its figures sound", () => {
+  const slow = { outcome: "unknown", reasons: ["slow"], undecided: true } as const;
+  const spoiled = { outcome: "unknown", reasons: ["stood still"], undecided: false } as const;
+  const failed = { outcome: "fail", reasons: ["late"], undecided: false } as const;
+  const pass = { outcome: "pass", reasons: [], undecided: false } as const;
+  expect(combineJudgements([slow, pass, slow])).toMatchObject({ outcome: "unknown", undecided: true });
+  expect(combineJudgements([slow, spoiled])).toMatchObject({ outcome: "unknown", undecided: false });
+  expect(combineJudgements([slow, failed])).toMatchObject({ outcome: "fail", undecided: false });
+  expect(combineJudgements([pass])).toMatchObject({ outcome: "pass", undecided: false });
 });
 
 describe("the share lost just before the healing", () => {

@@ -7,8 +7,8 @@ import {
   methodVersion,
   type VantageFigures,
 } from "#harness/model/measurement.ts";
-import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { type ControlPlane, firstAnswerMs, judgePoint } from "./failover.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { type ControlPlane, combineJudgements, firstAnswerMs, judgePoint } from "./failover.ts";
 import { answersOf, disturbanceOf, type LossFacts, lossFacts } from "./losses.ts";
 import { phasesOf, seenAfterMs } from "./phases.ts";
 import { figureTroubles } from "./rig.ts";
@@ -26,6 +26,7 @@ export type LossFigures = Pick<
   | "client"
   | "heldForMs"
   | "machineTroubles"
+  | "undecided"
   | "before"
   | "away"
   | "back"
@@ -41,16 +42,21 @@ export function judgeLosses(losses: UnnamedLosses): {
   readonly figures: LossFigures;
   readonly verdict: Verdict;
 } {
-  const { points, scenario, affinity, struck, client, faultUnixMs, healingUnixMs } = losses;
+  const { points, scenario, affinity, struck, client, faultUnixMs, healingUnixMs, unreturned } = losses;
   const [main, ...others] = points;
   const point = found(main, "main vantage point of the measurement");
   const of = factsOf(point);
   const controlPlane = controlPlaneOf(losses);
+  const { undecided, ...ofPoints } = combineJudgements(
+    points.map((p) => judgePoint(p, losses.rig, controlPlane)),
+  );
+  const verdict = combine([ofPoints, failedBecause(unreturned ?? [])]);
   return {
     figures: {
       ...{ method: methodVersion, scenario, affinity, struck, client },
       heldForMs: hundredths(healingUnixMs - faultUnixMs),
       machineTroubles: points.flatMap(figureTroubles),
+      ...(undecided && verdict.outcome === "unknown" ? { undecided: [...verdict.reasons] } : {}),
       before: answersOf(of.before),
       ...disturbancesOf(point),
       phases: phasesOf(
@@ -70,7 +76,7 @@ export function judgeLosses(losses: UnnamedLosses): {
         sent: of.before.sent + of.away.sent + of.back.sent,
       },
     },
-    verdict: combine(points.map((p) => judgePoint(p, losses.rig, controlPlane))),
+    verdict,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
+import { givesFigures, type Measurement, methodVersion } from "#harness/model/measurement.ts";
 import type { Published } from "#harness/model/published.ts";
 
 /** What a published version consists of. */
@@ -26,7 +26,7 @@ export const keyOf = ({ runId, at }: Pick<Measurement, "runId" | "at">): string 
 
 /** Why a measurement is not published; none if the test machine did not spoil it. */
 export const troublesOf = (m: Measurement): readonly string[] =>
-  m.machineTroubles.length > 0 || m.outcome !== "unknown"
+  m.machineTroubles.length > 0 || givesFigures(m)
     ? m.machineTroubles
     : ["the verdict is unknown: the test machine was disturbed"];
 

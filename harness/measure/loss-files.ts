@@ -1,7 +1,17 @@
 import { join } from "node:path";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { z } from "zod";
 import type { UnnamedLosses } from "#harness/judge/measured.ts";
-import { parseRecord } from "#harness/lib/records.ts";
-import { encodeLosses, type LossRecord, lossRecordFormat } from "#harness/model/loss-record.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
+import {
+  encodeLosses,
+  type LossRecord,
+  lossRecordFormat,
+  lossRecordSchema,
+  type PackedLosses,
+  packedLossesSchema,
+} from "#harness/model/loss-record.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import { appendToReport } from "#harness/platform/report-files.ts";
 import { appendLine, wholeLines } from "./series.ts";
@@ -24,13 +34,37 @@ export async function writeLosses(
   await appendToReport(lossesFile(runDir), `${JSON.stringify(record)}\n`);
 }
 
+/** A record as one line of the repository. */
+export function packedLine(record: LossRecord): string {
+  const { runId, at } = record;
+  const deflated = deflateRawSync(JSON.stringify(record), { level: 9 }).toString("base64");
+  return JSON.stringify({ format: "meshproof-losses-packed/1", runId, at, deflated } satisfies PackedLosses);
+}
+
+const eitherSchema = z.union([packedLossesSchema, lossRecordSchema]);
+
+function unpacked(line: string, source: RecordSource): LossRecord {
+  const read = parseRecord(line, { schema: eitherSchema }, source);
+  if (!("deflated" in read)) return read;
+  let text: string;
+  try {
+    text = inflateRawSync(Buffer.from(read.deflated, "base64")).toString();
+  } catch (error) {
+    throw new MeshproofError("config-invalid", `${source.what} cannot be inflated: ${messageOf(error)}`, {
+      cause: error,
+      remedy: source.remedy,
+    });
+  }
+  return parseRecord(text, lossRecordFormat, source);
+}
+
 /**
- * The loss records of a file; none if there is no file. Throws `config-invalid` with the line; an incomplete last line
+ * The loss records of a file, packed or not; none if there is no file. Throws `config-invalid` with the line; an incomplete last line
  * of a killed run is ignored.
  */
 export function readLosses(path: string): LossRecord[] {
   return wholeLines(path).map((line, i) =>
-    parseRecord(line, lossRecordFormat, {
+    unpacked(line, {
       what: `loss records ${path}, line ${i + 1},`,
       remedy: "name a run or a series that this Meshproof measured",
     }),

@@ -5,7 +5,7 @@ import { judgeLosses, type LossFigures, type UnnamedLosses } from "#harness/judg
 import type { RigThresholds } from "#harness/judge/rig.ts";
 import { windowsOf } from "#harness/judge/windows.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { missedDeadline } from "#harness/lib/errors.ts";
+import { messageOf, missedDeadline } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
@@ -107,17 +107,14 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   traffic.mark(options.scenario, faultUnixMs);
   const moved = (cluster: string) => (cluster === client.name ? options.expected.movesTo : undefined);
   const away = { withinMs: options.horizonMs, quietMs, sinceUnixMs: faultUnixMs };
-  // The end of the horizon is a figure, not an error; the histories show the outage.
   await Promise.all([
-    settled(traffic, moved, away).catch((error: unknown) => {
-      if (!missedDeadline(error)) throw error;
-    }),
+    lateFor(settled(traffic, moved, away)),
     pause(Math.max(options.holdMs ?? 0, faultUnixMs + (options.observeMs ?? 0) - unixNowMs()), signal),
   ]);
   const healingUnixMs = unixNowMs();
   traffic.mark("healing begins", healingUnixMs);
   await fault.heal();
-  await settled(traffic, options.servedBy, { ...before, sinceUnixMs: unixNowMs() });
+  const late = await lateFor(settled(traffic, options.servedBy, { ...before, sinceUnixMs: unixNowMs() }));
   await traffic.stop();
 
   const points: Point[] = [];
@@ -135,6 +132,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
       stallMs: options.rig.stallMs,
       controlLossShare: options.rig.controlLossShare,
     },
+    ...(late === undefined ? {} : { unreturned: [late] }),
     chain: chain.record(),
   };
   const { figures, verdict } = judgeLosses(losses);
@@ -149,6 +147,17 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     },
     ...{ verdict, faultUnixMs, losses, realTime },
   };
+}
+
+/** The end of a horizon is a figure, not an error: the histories show the outage. Returns what was waited for in vain. */
+async function lateFor(waiting: Promise<void>): Promise<string | undefined> {
+  try {
+    await waiting;
+    return undefined;
+  } catch (error) {
+    if (!missedDeadline(error)) throw error;
+    return messageOf(error);
+  }
 }
 
 /** Waits until every client is served without a loss: by the given clusters for its own cluster, or by any. */

@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { availableParallelism, release, totalmem } from "node:os";
 import { type Cluster, isKind } from "#harness/cluster/cluster.ts";
 import { controlPlaneFlags } from "#harness/cluster/kind/kubeadm.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
@@ -12,6 +11,7 @@ import type { Setting } from "#harness/model/measurement.ts";
 import type { ClusterSetting, SettingRecord, WorkloadSetting } from "#harness/model/setting.ts";
 import type { Tuning } from "#harness/model/tuning.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
+import { machineClass } from "#harness/platform/machine.ts";
 
 type ByPath = Readonly<Record<string, Scalar>>;
 
@@ -39,11 +39,7 @@ export async function settingRecordOf(
   return {
     tuning: plan.tuning,
     realTime: measuring.realTime,
-    machine: {
-      cores: availableParallelism(),
-      memoryGiB: Math.round(totalmem() / 1024 ** 3),
-      kernel: minorOf(release()),
-    },
+    machine: machineClass(),
     imageSource: artifacts.source,
     components: componentsOf(artifacts.provenance),
     profile: plan.profile,
@@ -161,5 +157,3 @@ export function componentsOf(provenance: readonly Provenance[]): Record<string, 
   }
   return Object.fromEntries([...versions].map(([name, all]) => [name, [...all].sort().join(" and ")]));
 }
-
-const minorOf = (kernel: string): string => /^\d+\.\d+/.exec(kernel)?.[0] ?? kernel;

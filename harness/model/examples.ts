@@ -100,6 +100,7 @@ export const exampleSettingRecord = (change: Partial<SettingRecord> = {}): Setti
     workload: {
       application: "exits",
       replicas: 2,
+      strategy: "Recreate",
       graceSeconds: 2,
       drainSeconds: 0,
       containers: { echo: { readinessPeriodSeconds: 1, readinessFailures: 1, preStop: null } },

@@ -8,7 +8,14 @@ import { quantile } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
 import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
 import { accountedOf, accountedSchema } from "./figures-links.ts";
-import { affinities, type Disturbance, type Measurement, settingSchema } from "./measurement.ts";
+import {
+  affinities,
+  type Disturbance,
+  givesFigures,
+  type Measurement,
+  recoveryMs,
+  settingSchema,
+} from "./measurement.ts";
 
 /** What clients saw in one window of each run, by vantage point. Failed and unrecovered runs are included. */
 const windowSchema = z.strictObject({
@@ -54,7 +61,7 @@ const figureSchema = z.strictObject({
   /** Latency before the fault. */
   beforeP99Ms: distributionSchema.exactOptional(),
   heldForMs: distributionSchema.exactOptional(),
-  /** The median length of a run, from the fault to the end of its last window. */
+  /** The median length of a run, from the last wait for quiet traffic to the end of its last window. */
   runMs: z.number(),
   /** The fastest and the slowest time of the calibration task. */
   calibrationMs: z.tuple([z.number(), z.number()]).exactOptional(),
@@ -87,7 +94,7 @@ export function figuresOf(measurements: readonly Measurement[], seed: number): F
 
 function figureOf(all: readonly Measurement[], seed: number): Figure {
   const first = found(all[0], "measurement in its group");
-  const good = all.filter((m) => m.outcome !== "unknown");
+  const good = all.filter(givesFigures);
   const calibrations = good.flatMap((m) => m.calibrationMs ?? []);
   const outageOf = (of: readonly Measurement[]): Distribution =>
     found(windowOf(of, "away", seed), "measurement of a target cluster").outageMs;
@@ -128,7 +135,10 @@ const identity = (m: Measurement) => ({
   }),
 });
 
-const runMsOf = (m: Measurement): number => m.away.windowMs + m.back.windowMs;
+/** A run waits for this long without a loss before it injects. */
+const quietMs = 1.1 * recoveryMs;
+
+const runMsOf = (m: Measurement): number => quietMs + m.away.windowMs + m.back.windowMs;
 
 function windowOf(
   measurements: readonly Measurement[],

@@ -176,6 +176,11 @@ export const lossRecordSchema = z.object({
   healingUnixMs: ms,
   /** Limits of the test machine where no budget is judged. */
   rig: z.object({ latenessP99Ms: ms, stallMs: ms, controlLossShare: ms }),
+  unreturned: z
+    .array(z.string())
+    .min(1)
+    .exactOptional()
+    .describe("After healing: what was still missing when the time to return was over; a failure."),
   chain: chainRecordSchema,
   /** The main vantage point first. */
   points: z.array(pointRecordSchema).min(1),
@@ -206,3 +211,12 @@ export const decodeLosses = (record: LossRecord): Losses => ({
 });
 
 export const lossRecordFormat: RecordFormat<LossRecord> = { schema: lossRecordSchema };
+
+export const packedLossesSchema = z.object({
+  format: z.literal("meshproof-losses-packed/1"),
+  runId: z.string(),
+  at: z.string(),
+  deflated: z.base64().describe("The JSON of a loss record, deflated (RFC 1951)."),
+});
+/** A loss record in the repository: a quarter of its size. One line of `series.losses.ndjson` of a campaign. */
+export type PackedLosses = Infer<typeof packedLossesSchema>;

@@ -188,7 +188,9 @@ export const measurementSchema = z.object({
   setting: settingSchema,
   outcome: z
     .enum(["pass", "fail", "unknown"])
-    .describe("`unknown` if the test machine spoiled the measurement; it then gives no figure."),
+    .describe(
+      "`unknown` if the test machine spoiled the measurement, which then gives no figure, or if only its verdict is open: see `undecided`.",
+    ),
   lab: z
     .string()
     .exactOptional()
@@ -213,6 +215,12 @@ export const measurementSchema = z.object({
   calibrationMs: ms.exactOptional().describe("Time that the lab's machine took for a fixed task."),
   seed: z.number().int().exactOptional().describe("Of the random order of scenarios."),
   campaign: campaignStampSchema.exactOptional(),
+  undecided: z
+    .array(z.string())
+    .exactOptional()
+    .describe(
+      "Why the verdict is unknown although the figures are sound: Kubernetes itself was slow. Leaving them out would cut the longest outages off.",
+    ),
   machineTroubles: z
     .array(z.string())
     .describe(
@@ -234,5 +242,14 @@ export const measurementSchema = z.object({
   }),
 });
 export type Measurement = Infer<typeof measurementSchema>;
+
+/** Whether a measurement gives figures, whatever its verdict. */
+export const givesFigures = ({ outcome, undecided }: Pick<Measurement, "outcome" | "undecided">): boolean =>
+  outcome !== "unknown" || undecided !== undefined;
+
+/** The same measurement once the host's samples show that the machine spoiled it. */
+export function spoiledByHost({ undecided: _, ...m }: Measurement): Measurement {
+  return { ...m, outcome: "unknown" };
+}
 
 export const measurementFormat: RecordFormat<Measurement> = { schema: measurementSchema };

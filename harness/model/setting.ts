@@ -32,6 +32,7 @@ export const workloadSettingSchema = z
   .object({
     application: z.enum(applications),
     replicas: z.number().int(),
+    strategy: z.string().describe("How the deployment replaces its pods."),
     graceSeconds: z.number(),
     drainSeconds: z.number(),
     containers: z.record(z.string(), containerSchema),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile, stat, statfs } from "node:fs/promises";
-import { availableParallelism, freemem, release } from "node:os";
+import { availableParallelism, freemem, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { ProcessMark } from "#harness/model/process-mark.ts";
@@ -66,6 +66,13 @@ export async function readNumber(path: string): Promise<number> {
 export async function isDebianLike(): Promise<boolean> {
   return /^ID(_LIKE)?=.*debian/m.test(await readFile("/etc/os-release", "utf8").catch(() => ""));
 }
+
+/** What figures of two machines have in common if they may be pooled. */
+export const machineClass = () => ({
+  cores: availableParallelism(),
+  memoryGiB: Math.round(totalmem() / 1024 ** 3),
+  kernel: /^\d+\.\d+/.exec(release())?.[0] ?? release(),
+});
 
 export const cpuCount = (): number => availableParallelism();
 export const kernelRelease = (): string => release();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "./command.ts";
+import { kernelText } from "./machine.ts";
 
 /** cgroup v1 has a separate hierarchy for processor time: a process can be moved in it without leaving its container. */
 const cpuRoot = "/sys/fs/cgroup/cpu";
@@ -29,8 +30,8 @@ const behindProbers: Rank = { group: join(cpuRoot, "meshproof-behind"), priority
 export async function prioritise(mark: string): Promise<boolean> {
   try {
     const pids = await processesWhere("cmdline", (text) => text.includes(mark));
-    for (const pid of pids) await goFirst(pid, prober);
-    return pids.length > 0;
+    const all = await Promise.all(pids.map((pid) => unlessEnded(pid, goFirst(pid, prober))));
+    return all.includes("moved");
   } catch {
     return false;
   }
@@ -64,8 +65,8 @@ export async function prioritisePods(uids: readonly string[]): Promise<boolean> 
   const marks = uids.flatMap((uid) => [uid, uid.replaceAll("-", "_")]);
   try {
     const pids = await processesWhere("cgroup", (text) => marks.some((m) => text.includes(m)));
-    for (const pid of pids) await goFirst(pid, behindProbers);
-    return pids.length > 0;
+    const all = await Promise.all(pids.map((pid) => unlessEnded(pid, goFirst(pid, behindProbers))));
+    return all.includes("moved");
   } catch {
     // Real time is optional, as for the probers.
     return false;
@@ -108,6 +109,17 @@ async function goFirst(
   await writeFile(join(group, "cpu.rt_runtime_us"), String(realTimeUs)).catch(() => {});
   await writeFile(join(group, "cgroup.procs"), pid);
   await command("chrt", [...options, "--all-tasks", "--fifo", "--pid", String(priority), pid]);
+}
+
+/** A process may end after it was listed, such as a shell of a probe: the others count all the same. */
+async function unlessEnded(pid: string, moving: Promise<void>): Promise<"moved" | "ended"> {
+  try {
+    await moving;
+    return "moved";
+  } catch (error) {
+    if (kernelText(`/proc/${pid}/stat`) !== "") throw error;
+    return "ended";
+  }
 }
 
 /** Removes the groups if they have no process left; otherwise a later call removes them. */

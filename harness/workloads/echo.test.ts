@@ -58,6 +58,7 @@ test("the setting is read from the deployment; no two applications share one", (
   expect(workloadSettingOf(deploymentOf("drains"), "drains")).toEqual({
     application: "drains",
     replicas: 2,
+    strategy: "Recreate",
     graceSeconds: 12,
     drainSeconds: 5,
     containers: {

@@ -19,6 +19,7 @@ export function workloadSettingOf(deployment: KubeObject, application: Applicati
   return {
     application,
     replicas: Number(spec.replicas ?? 1),
+    strategy: String(spec.strategy?.type ?? "RollingUpdate"),
     graceSeconds: pod.terminationGracePeriodSeconds ?? 30,
     drainSeconds: Math.max(0, ...drains),
     containers: Object.fromEntries(

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writ
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { readLosses } from "#harness/measure/loss-files.ts";
 import { exampleMeasurement } from "#harness/model/examples.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import {
@@ -101,6 +102,28 @@ test("late spoiling changes the series, on disk and in memory", () => {
   files.spoiled(new Set([key(2)]));
   for (const each of [files, CampaignFiles.open(folder)])
     expect(each.measurements.map((m) => m.outcome)).toEqual(["pass", "unknown"]);
+});
+
+test("an open verdict alone spoils nothing: left out, the longest outages would be cut off", () => {
+  const folder = newFolder();
+  const files = CampaignFiles.open(folder);
+  const undecided = ["until then Kubernetes itself was slow"];
+  keep(files, { ...measured(1), outcome: "unknown", undecided });
+  keep(files, { ...measured(2), outcome: "unknown" });
+  expect([...files.soFar().done]).toEqual([key(1)]);
+  expect([...files.soFar().failedAttempts]).toEqual([[key(2), 1]]);
+  // The host's samples spoil it all the same.
+  files.spoiled(new Set([key(1)]));
+  expect(CampaignFiles.open(folder).soFar().done.size).toBe(0);
+});
+
+test("loss records are packed, and read as they were", () => {
+  const folder = newFolder();
+  keep(CampaignFiles.open(folder), measured(1));
+  const path = join(folder, lossesFile);
+  expect(readLosses(path)).toEqual([exampleLossRecord(measured(1))]);
+  writeFileSync(path, readFileSync(path, "utf8").replace(/"deflated":"..../, '"deflated":"AAAA'));
+  expect(() => readLosses(path)).toThrow(expect.objectContaining({ code: "config-invalid" }));
 });
 
 test("a folder that does not exist is an empty campaign, and reading does not create it", () => {

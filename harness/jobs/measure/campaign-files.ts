@@ -1,12 +1,19 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { readUserFile } from "#harness/config/user-file.ts";
+import { troublesOf } from "#harness/judge/provenance.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord, type RecordFormat } from "#harness/lib/records.ts";
+import { packedLine, readLosses } from "#harness/measure/loss-files.ts";
 import { correctSeries, readSeries } from "#harness/measure/series.ts";
 import { type CampaignEntry, campaignEntryFormat } from "#harness/model/campaign-journal.ts";
-import { type LossRecord, lossRecordFormat } from "#harness/model/loss-record.ts";
-import type { CampaignStamp, Measurement } from "#harness/model/measurement.ts";
+import type { LossRecord } from "#harness/model/loss-record.ts";
+import {
+  type CampaignStamp,
+  givesFigures,
+  type Measurement,
+  spoiledByHost,
+} from "#harness/model/measurement.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
 import { keyOf, type RunsSoFar } from "./schedule.ts";
 
@@ -18,8 +25,7 @@ export const journalFile = "journal.ndjson";
 export type CampaignMeasurement = Measurement & { readonly campaign: CampaignStamp };
 
 /** Whether its figures may be published; any other is kept, and the run is repeated. */
-export const counts = ({ outcome, machineTroubles }: Measurement): boolean =>
-  outcome !== "unknown" && machineTroubles.length === 0;
+export const counts = (m: Measurement): boolean => troublesOf(m).length === 0;
 
 /** Appends one complete line to a file; replaced in unit tests, which end it in the middle. */
 export type AppendLine = (file: string, line: string) => void;
@@ -81,7 +87,7 @@ export class CampaignFiles {
 
   /** Adds a measured run. */
   keep(measurement: CampaignMeasurement, losses: LossRecord | undefined): void {
-    if (losses !== undefined) this.#append(this.#path(lossesFile), JSON.stringify(losses));
+    if (losses !== undefined) this.#append(this.#path(lossesFile), packedLine(losses));
     this.#append(this.#path(seriesFile), JSON.stringify(measurement));
     this.#measurements.push(measurement);
   }
@@ -94,12 +100,10 @@ export class CampaignFiles {
   /** Some disturbances of the test machine show only after the run: its measurement becomes `unknown`. */
   spoiled(keys: ReadonlySet<string>): void {
     const isSpoiled = (m: Measurement): boolean =>
-      m.campaign !== undefined && m.outcome !== "unknown" && keys.has(keyOf(m.campaign));
-    correctSeries(this.#path(seriesFile), (m) =>
-      isSpoiled(m) ? { ...m, outcome: "unknown" as const } : undefined,
-    );
+      m.campaign !== undefined && givesFigures(m) && keys.has(keyOf(m.campaign));
+    correctSeries(this.#path(seriesFile), (m) => (isSpoiled(m) ? spoiledByHost(m) : undefined));
     for (const [i, m] of this.#measurements.entries())
-      if (isSpoiled(m)) this.#measurements[i] = { ...m, outcome: "unknown" };
+      if (isSpoiled(m)) this.#measurements[i] = { ...spoiledByHost(m), campaign: m.campaign };
   }
 
   soFar(): RunsSoFar {
@@ -124,7 +128,7 @@ export class CampaignFiles {
   /** A loss record without its measurement is of a run that a kill ended between the two: always the last line. */
   #cutOrphan(): void {
     const path = this.#path(lossesFile);
-    const last = readLines(path, lossRecordFormat, "loss records").at(-1);
+    const last = readLosses(path).at(-1);
     if (last === undefined || this.#measurements.some((m) => m.runId === last.runId && m.at === last.at))
       return;
     const bytes = readFileSync(path);

@@ -13,6 +13,7 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { commitOfCheckout } from "#harness/platform/commit.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
+import { machineClass } from "#harness/platform/machine.ts";
 import { contentKey, repoRoot, stateDir } from "#harness/platform/paths.ts";
 import { sourceOf } from "#harness/platform/source.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
@@ -93,7 +94,11 @@ function requireSamePart(
   { stamp, source, newPart }: Campaign,
   { measurements, folder }: CampaignFiles,
 ): void {
-  refuseOtherPart(measurements, { plan: stamp.plan, source }, { series: join(folder, seriesFile), newPart });
+  refuseOtherPart(
+    measurements,
+    { plan: stamp.plan, source, machine: machineClass() },
+    { series: join(folder, seriesFile), newPart },
+  );
 }
 
 const listOf = <T>(value: T | undefined): readonly T[] | undefined =>

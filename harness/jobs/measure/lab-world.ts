@@ -144,7 +144,8 @@ class ReportedRuns {
   readonly #picked: PickedTitles;
   readonly #dir: string;
   readonly #onRun: BatchOptions["onRun"];
-  readonly #outcomes = new Map<string, RunResult["outcome"]>();
+  /** Whether each run gave figures when it was reported. */
+  readonly #sound = new Map<string, boolean>();
   #error: unknown;
 
   constructor(picked: PickedTitles, dir: string, onRun: BatchOptions["onRun"]) {
@@ -156,11 +157,11 @@ class ReportedRuns {
   /** An error ends the batch and is thrown by `end`: in a reporter it would be lost. */
   add(test: TestRecord, stop: () => void): void {
     const run = this.#picked.runOf.get(test.name);
-    if (run === undefined || this.#outcomes.has(keyOf(run)) || this.#error !== undefined) return;
+    if (run === undefined || this.#sound.has(keyOf(run)) || this.#error !== undefined) return;
     try {
       const result = resultOf(test, this.#dir);
       if (result === undefined) return;
-      this.#outcomes.set(keyOf(run), result.outcome);
+      this.#sound.set(keyOf(run), isSound(test));
       if (this.#onRun(run, result) === "stop") stop();
     } catch (error) {
       this.#error = error;
@@ -173,14 +174,15 @@ class ReportedRuns {
     if (this.#error !== undefined) throw this.#error;
     return record.suites
       .flatMap((suite) => suite.tests)
-      .flatMap(({ name, outcome }) => {
-        const run = this.#picked.runOf.get(name);
-        return run !== undefined && outcome === "unknown" && this.#outcomes.get(keyOf(run)) !== "unknown"
-          ? [run]
-          : [];
+      .flatMap((test) => {
+        const run = this.#picked.runOf.get(test.name);
+        return run !== undefined && !isSound(test) && this.#sound.get(keyOf(run)) === true ? [run] : [];
       });
   }
 }
+
+const isSound = ({ outcome, notes }: TestRecord): boolean =>
+  outcome !== "unknown" || notes.measurement?.undecided !== undefined;
 
 /** Undefined for a test that was interrupted or left out. Throws `config-conflict` for one that this lab cannot run. */
 function resultOf(test: TestRecord, dir: string): RunResult | undefined {

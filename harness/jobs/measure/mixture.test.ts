@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { exampleMeasurement } from "#harness/model/examples.ts";
+import { exampleMeasurement, exampleSettingRecord } from "#harness/model/examples.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import type { CampaignMeasurement } from "./campaign-files.ts";
 import { refuseMixture, refuseOtherPart } from "./mixture.ts";
@@ -9,7 +9,8 @@ const measured = (change: Partial<Measurement> = {}, row = "row"): CampaignMeasu
   ...exampleMeasurement({ sourceHash: "s", sourceTree: "clean", settingHash: "h", tuned: true, ...change }),
   campaign: { ...stamp, row },
 });
-const now = { plan: "p", source: { hash: "s", tree: "clean" } } as const;
+const machine = { cores: 2, memoryGiB: 8, kernel: "6.18" };
+const now = { plan: "p", source: { hash: "s", tree: "clean" }, machine } as const;
 const place = { series: "series.ndjson", newPart: "--part NAME" };
 
 test("a series is continued with the same plan, method and sources", () => {
@@ -34,6 +35,24 @@ test.each([
       message: expect.stringContaining(`series.ndjson was measured with ${why}`),
       remedy: expect.stringContaining("--part NAME"),
     }),
+  );
+});
+
+test("another class of machine is refused before its first run, except after a spoiled one alone", () => {
+  const elsewhere = { ...now, machine: { ...machine, cores: 16 } };
+  const settingRecord = exampleSettingRecord({ machine });
+  expect(() => refuseOtherPart([measured({ settingRecord })], elsewhere, place)).toThrow(
+    "another machine: 2 cores, 8 GiB, kernel 6.18; this is 16 cores, 8 GiB, kernel 6.18",
+  );
+  refuseOtherPart([measured({ settingRecord })], now, place);
+  refuseOtherPart([measured({ settingRecord, outcome: "unknown" })], elsewhere, place);
+});
+
+test("a spoiled measurement binds nothing", () => {
+  const odd = measured({ settingHash: "odd", machineTroubles: ["stood still"] });
+  refuseMixture([odd], measured(), "--part NAME");
+  expect(() => refuseMixture([odd, measured()], measured({ settingHash: "odd" }), "--part NAME")).toThrow(
+    "row: setting is ",
   );
 });
 

@@ -1,14 +1,16 @@
+import { isDeepStrictEqual } from "node:util";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { methodVersion } from "#harness/model/measurement.ts";
-import { differingSettings } from "#harness/model/setting.ts";
+import { differingSettings, type SettingRecord } from "#harness/model/setting.ts";
 import type { Source } from "#harness/platform/source.ts";
-import type { CampaignMeasurement } from "./campaign-files.ts";
+import { type CampaignMeasurement, counts } from "./campaign-files.ts";
 
 /** What measures now, as far as it is known before a lab exists. */
 export interface Measuring {
   /** Hash of the plan. */
   readonly plan: string;
   readonly source: Source;
+  readonly machine: SettingRecord["machine"];
 }
 
 /** Throws `config-conflict` if a series must not be continued: whatever would follow could not be pooled with it. */
@@ -24,15 +26,21 @@ export function refuseOtherPart(
   });
 }
 
-function differenceTo(m: CampaignMeasurement, { plan, source }: Measuring): string | undefined {
+function differenceTo(m: CampaignMeasurement, { plan, source, machine }: Measuring): string | undefined {
   if (m.campaign.plan !== plan) return "another plan: its rows, seed, lab files or versions were changed";
   if (m.method !== methodVersion) return `method ${m.method}; this is method ${methodVersion}`;
   if (m.sourceHash !== undefined && m.sourceHash !== source.hash)
     return `other sources of Meshproof (hash ${m.sourceHash}; now ${source.hash})`;
   if (m.sourceTree !== undefined && m.sourceTree !== source.tree)
     return `${treeText[m.sourceTree]}; now it has ${treeText[source.tree]}`;
+  const on = m.settingRecord?.machine;
+  if (counts(m) && on !== undefined && !isDeepStrictEqual(on, machine))
+    return `another machine: ${classText(on)}; this is ${classText(machine)}`;
   return undefined;
 }
+
+const classText = ({ cores, memoryGiB, kernel }: SettingRecord["machine"]): string =>
+  `${cores} cores, ${memoryGiB} GiB, kernel ${kernel}`;
 
 const treeText = {
   clean: "a working tree without changes",
@@ -41,8 +49,9 @@ const treeText = {
 } as const;
 
 /**
- * Throws `config-conflict` if a new measurement must not stand in a series with the earlier ones: another method,
- * other sources, or, for its row, another setting, tuning or application.
+ * Throws `config-conflict` if a new measurement must not stand in a series with the earlier ones that count: another
+ * method, other sources, or, for its row, another setting, tuning or application. One that the test machine spoiled binds
+ * nothing.
  */
 export function refuseMixture(
   earlier: readonly CampaignMeasurement[],
@@ -56,11 +65,12 @@ export function refuseMixture(
       { remedy: `restore the earlier one, or begin a new part: ${newPart}` },
     );
   };
-  const [first] = earlier;
+  const counted = earlier.filter(counts);
+  const [first] = counted;
   if (first !== undefined)
     for (const key of ["method", "sourceHash"] as const)
       if (first[key] !== measured[key]) refuse(key, first[key], measured[key]);
-  const same = earlier.find((m) => m.campaign.row === measured.campaign.row);
+  const same = counted.find((m) => m.campaign.row === measured.campaign.row);
   if (same === undefined) return;
   if (same.settingHash !== measured.settingHash) refuse("setting", ...settingsOf(same, measured));
   for (const key of ["tuned", "application"] as const)

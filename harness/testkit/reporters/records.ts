@@ -191,7 +191,9 @@ export class RecordReporter implements Reporter {
     const host = this.#options.disturbances?.(sinceMs, untilMs) ?? [];
     const unsampled = this.#options.unsampled?.(sinceMs, untilMs) ?? [];
     const { outcome, reasons } = judgeErrors(errors, { host, unsampled, control });
-    return { ...record, outcome, reasons: [...reasons, ...record.reasons] };
+    const judged = { ...record, outcome, reasons: [...reasons, ...record.reasons] };
+    // Reasons of its own make it unknown: then the figures are spoiled too, whatever their verdict was.
+    return outcome === "unknown" && reasons.length > 0 ? withSpoiledFigures(judged) : judged;
   }
 
   /** A set-up or clean-up that failed because of the test machine is a separate unknown test of the suite. */
@@ -210,6 +212,13 @@ export class RecordReporter implements Reporter {
     };
     return { ...record, errors: [], tests: [...record.tests, unknown] };
   }
+}
+
+function withSpoiledFigures(record: TestRecord): TestRecord {
+  const { measurement } = record.notes;
+  if (measurement?.undecided === undefined) return record;
+  const { undecided: _, ...spoiled } = measurement;
+  return { ...record, notes: { ...record.notes, measurement: spoiled } };
 }
 
 const errorsOf = (test: TestCase): readonly unknown[] => {

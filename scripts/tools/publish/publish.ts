@@ -7,7 +7,7 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { checkRecord } from "#harness/lib/records.ts";
-import { lossesBeside, readLosses } from "#harness/measure/loss-files.ts";
+import { lossesBeside, packedLine, readLosses } from "#harness/measure/loss-files.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import { certificateFormat } from "#harness/model/certificate.ts";
 import type { LossRecord } from "#harness/model/loss-record.ts";
@@ -36,7 +36,7 @@ export async function publish(
   for (const s of spoiled.map(spoiledOf))
     say(`not published, ${s.scenario}, ${s.affinity}: ${s.why.join("; ")}`);
   const losses = lossRecordsOf(series, measurements);
-  const lines = losses.records.map((r) => `${JSON.stringify(r)}\n`).join("");
+  const lines = losses.records.map((r) => `${packedLine(r)}\n`).join("");
   refuse(series, [
     ...(measurements.length === 0 ? ["there is no measurement that the test machine did not spoil"] : []),
     ...refusalsOf(measurements),
