@@ -8,7 +8,7 @@ import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 export function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {
   const disturbed = suites
     .flatMap((s) => s.tests)
-    .filter((t) => t.outcome === "unknown" && t.notes.measurement?.undecided === undefined)
+    .filter(({ outcome, notes }) => !givesFigures({ ...notes.measurement, outcome }))
     .flatMap((t) => t.notes.measurement?.at ?? []);
   correctSeries(series, (m) =>
     m.runId === runId && givesFigures(m) && disturbed.includes(m.at) ? spoiledByHost(m) : undefined,

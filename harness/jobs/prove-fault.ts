@@ -5,8 +5,8 @@ import {
   expectationOf,
   harmless,
   judgeCell,
-  mustRun,
   notRun,
+  requiredState,
   worstCells,
 } from "#harness/judge/kill-matrix.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
@@ -146,7 +146,7 @@ export async function proveFault(
   /** Adds a `not run` cell for every test that the fault's table is about but that is not in `ran`. */
   const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
     for (const test of proof.tests.get(suite) ?? [])
-      if (mustRun(expected(suite), test, proof.clusters) && !ran.has(test))
+      if (requiredState(expected(suite), test, proof.clusters) !== undefined && !ran.has(test))
         cells.push(notRun(fault.name, `${suite} > ${test}`));
   };
   let subject = "";

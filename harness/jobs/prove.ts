@@ -5,7 +5,7 @@ import { type ProveTable, readProveTables } from "#harness/config/prove-tables.t
 import type { Fault } from "#harness/faults/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
 import { lacked } from "#harness/faults/needs.ts";
-import { expectationOf, isSettled, isSurvivor, killMatrix } from "#harness/judge/kill-matrix.ts";
+import { isSettled, isSurvivor, killMatrix, requiredState } from "#harness/judge/kill-matrix.ts";
 import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -209,9 +209,8 @@ async function settledBefore(
       if (expected === undefined) return [];
       const own = tests.get(s) ?? [];
       return own.flatMap((t) => {
-        const should = expectationOf(expected, t, clusters);
-        if (should !== "fail" && should !== "pass") return [];
-        return [{ test: `${s} > ${t}`, state: should === "fail" ? ("killed" as const) : ("green" as const) }];
+        const state = requiredState(expected, t, clusters);
+        return state === undefined ? [] : [{ test: `${s} > ${t}`, state }];
       });
     });
     return isSettled(reported, before.cells, mustRun);

@@ -25,11 +25,16 @@ export function expectationOf(
   return expected.mayFail.some((p) => matches(p, test, clusters)) ? "either" : "green";
 }
 
-/** Whether a fault's table is about a test: without its verdict the fault proves nothing. */
-export const mustRun = (expected: Expectation, test: string, clusters: readonly string[]): boolean => {
+/** The state that a test's cell must have for its fault to prove anything; undefined if the table is not about it. */
+export function requiredState(
+  expected: Expectation,
+  test: string,
+  clusters: readonly string[],
+): "killed" | "green" | undefined {
   const should = expectationOf(expected, test, clusters);
-  return should === "fail" || should === "pass";
-};
+  if (should === "fail") return "killed";
+  return should === "pass" ? "green" : undefined;
+}
 
 /** A test that the fault's table is about, but that was not run. */
 export function notRun(fault: string, test: string): KillCell {

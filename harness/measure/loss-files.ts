@@ -59,8 +59,8 @@ function unpacked(line: string, source: RecordSource): LossRecord {
 }
 
 /**
- * The loss records of a file, packed or not; none if there is no file. Throws `config-invalid` with the line; an incomplete last line
- * of a killed run is ignored.
+ * The loss records of a file, packed or not; none if there is no file. Throws `config-invalid` with the line; an
+ * incomplete last line of a killed run is ignored.
  */
 export function readLosses(path: string): LossRecord[] {
   return wholeLines(path).map((line, i) =>

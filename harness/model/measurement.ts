@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { applications } from "./application.ts";
 import { settingRecordSchema } from "./setting.ts";
+import type { Outcome } from "./verdict.ts";
 
 export const affinities = ["local", "remote", "none"] as const;
 export type Affinity = (typeof affinities)[number];
@@ -244,7 +245,10 @@ export const measurementSchema = z.object({
 export type Measurement = Infer<typeof measurementSchema>;
 
 /** Whether a measurement gives figures, whatever its verdict. */
-export const givesFigures = ({ outcome, undecided }: Pick<Measurement, "outcome" | "undecided">): boolean =>
+export const givesFigures = ({
+  outcome,
+  undecided,
+}: Pick<Measurement, "undecided"> & { readonly outcome: Outcome }): boolean =>
   outcome !== "unknown" || undecided !== undefined;
 
 /** The same measurement once the host's samples show that the machine spoiled it. */

@@ -30,8 +30,7 @@ const behindProbers: Rank = { group: join(cpuRoot, "meshproof-behind"), priority
 export async function prioritise(mark: string): Promise<boolean> {
   try {
     const pids = await processesWhere("cmdline", (text) => text.includes(mark));
-    const all = await Promise.all(pids.map((pid) => unlessEnded(pid, goFirst(pid, prober))));
-    return all.includes("moved");
+    return await allFirst(pids, prober);
   } catch {
     return false;
   }
@@ -65,8 +64,7 @@ export async function prioritisePods(uids: readonly string[]): Promise<boolean> 
   const marks = uids.flatMap((uid) => [uid, uid.replaceAll("-", "_")]);
   try {
     const pids = await processesWhere("cgroup", (text) => marks.some((m) => text.includes(m)));
-    const all = await Promise.all(pids.map((pid) => unlessEnded(pid, goFirst(pid, behindProbers))));
-    return all.includes("moved");
+    return await allFirst(pids, behindProbers);
   } catch {
     // Real time is optional, as for the probers.
     return false;
@@ -111,15 +109,21 @@ async function goFirst(
   await command("chrt", [...options, "--all-tasks", "--fifo", "--pid", String(priority), pid]);
 }
 
-/** A process may end after it was listed, such as a shell of a probe: the others count all the same. */
-async function unlessEnded(pid: string, moving: Promise<void>): Promise<"moved" | "ended"> {
-  try {
-    await moving;
-    return "moved";
-  } catch (error) {
-    if (kernelText(`/proc/${pid}/stat`) !== "") throw error;
-    return "ended";
-  }
+/**
+ * Whether a process was left to move: one may end after it was listed, such as a shell of a probe, and the others count
+ * all the same.
+ */
+async function allFirst(pids: readonly string[], rank: Rank): Promise<boolean> {
+  const moved = pids.map(async (pid) => {
+    try {
+      await goFirst(pid, rank);
+      return true;
+    } catch (error) {
+      if (kernelText(`/proc/${pid}/stat`) !== "") throw error;
+      return false;
+    }
+  });
+  return (await Promise.all(moved)).includes(true);
 }
 
 /** Removes the groups if they have no process left; otherwise a later call removes them. */

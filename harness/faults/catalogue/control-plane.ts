@@ -19,12 +19,17 @@ import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 export const agentProcess = "^cilium-agent ";
 export const kvstoreMeshProcess = "clustermesh-apiserver kvstoremesh";
 
-/** The node of a deployment's pod. */
-async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode> {
-  const [pod] = await cluster.kube.list(kinds.pod, "kube-system", selector);
-  if (pod?.spec?.nodeName === undefined)
+/** The nodes of a deployment's pods, the first one's first; throws `fault-no-effect` if there is none. */
+export async function nodesOf(
+  cluster: KindCluster,
+  selector: string,
+): Promise<readonly [KindNode, ...KindNode[]]> {
+  const pods = await cluster.kube.list(kinds.pod, "kube-system", selector);
+  const names = new Set(pods.flatMap((p) => (p.spec?.nodeName === undefined ? [] : String(p.spec.nodeName))));
+  const [first, ...others] = [...names].map((name) => cluster.node(name));
+  if (first === undefined)
     throw new MeshproofError("fault-no-effect", `no pod ${selector} runs in ${cluster.name}`);
-  return cluster.node(String(pod.spec.nodeName));
+  return [first, ...others];
 }
 
 interface DeploymentDown {
@@ -79,7 +84,7 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
     does,
     async inject(ctx) {
       const cluster = kindClusterAt(ctx, index);
-      const target = await (at === undefined ? nodeOf(cluster, selector) : at(ctx, index));
+      const target = at === undefined ? (await nodesOf(cluster, selector))[0] : await at(ctx, index);
       const node = target.name;
       const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
       await ctx.recordUndo({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });

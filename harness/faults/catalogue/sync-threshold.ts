@@ -7,7 +7,7 @@ import { unixNowMs } from "#harness/lib/clock.ts";
 import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { Fault, Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { inBackground } from "./background.ts";
-import { kvstoreMeshProcess } from "./control-plane.ts";
+import { kvstoreMeshProcess, nodesOf } from "./control-plane.ts";
 import { suiteMs } from "./echo-watch.ts";
 import { requireExact, type Threshold, thresholds } from "./threshold.ts";
 
@@ -25,7 +25,8 @@ const syncHeld = ({ suffix, share }: Threshold): SuiteFault => ({
   async inject(ctx): Promise<Injected> {
     const { clusters } = ctx.mesh;
     const holders = new Map<Cluster, readonly KindNode[]>();
-    for (const cluster of clusters) holders.set(cluster, await kvstoreMeshNodes(cluster));
+    for (const cluster of clusters)
+      holders.set(cluster, await nodesOf(requireKind(cluster, "a fault of KVStoreMesh"), apiserverSelector));
     const nodes = [...holders.values()].flat();
     await ctx.recordUndo(
       ...nodes.map(({ name }) => ({ do: "continue" as const, node: name, process: kvstoreMeshProcess })),
@@ -93,12 +94,6 @@ async function holdNext(
 
 async function podsOf({ namespace }: SuiteFaultContext, { kube }: Cluster): Promise<Set<string>> {
   return new Set((await kube.list(kinds.pod, namespace)).map((p) => String(p.metadata.uid)));
-}
-
-async function kvstoreMeshNodes(cluster: Cluster): Promise<readonly KindNode[]> {
-  const pods = await cluster.kube.list(kinds.pod, "kube-system", apiserverSelector);
-  const names = new Set(pods.flatMap((p) => (p.spec?.nodeName === undefined ? [] : String(p.spec.nodeName))));
-  return [...names].map((name) => requireKind(cluster, "a fault of KVStoreMesh").node(name));
 }
 
 export const syncThresholdFaults: readonly Fault[] = thresholds.map(syncHeld);

@@ -12,6 +12,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { lossesFile, lossesOf, readLosses } from "#harness/measure/loss-files.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
+import { givesFigures } from "#harness/model/measurement.ts";
 import type { RunRecord, TestRecord } from "#harness/model/record.ts";
 import { readLabState, requireOwn } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
@@ -181,8 +182,7 @@ class ReportedRuns {
   }
 }
 
-const isSound = ({ outcome, notes }: TestRecord): boolean =>
-  outcome !== "unknown" || notes.measurement?.undecided !== undefined;
+const isSound = ({ outcome, notes }: TestRecord): boolean => givesFigures({ ...notes.measurement, outcome });
 
 /** Undefined for a test that was interrupted or left out. Throws `config-conflict` for one that this lab cannot run. */
 function resultOf(test: TestRecord, dir: string): RunResult | undefined {
