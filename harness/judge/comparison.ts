@@ -1,7 +1,7 @@
 import { type PermutationResult, permutationTest } from "#harness/lib/permutation-test.ts";
 import { median } from "#harness/lib/stats.ts";
 import { isCensored, labOf } from "#harness/model/figures.ts";
-import type { Measurement } from "#harness/model/measurement.ts";
+import { givesFigures, type Measurement } from "#harness/model/measurement.ts";
 
 export interface Compared extends PermutationResult {
   /** Runs of a lab are permuted together if both sides have enough labs; otherwise a lab's own speed counts as a difference. */
@@ -45,7 +45,7 @@ function resultOf(
 }
 
 /** Failed runs stay; those that the test machine spoiled do not. */
-const usable = (of: readonly Measurement[]): Measurement[] => of.filter((m) => m.outcome !== "unknown");
+const usable = (of: readonly Measurement[]): Measurement[] => of.filter(givesFigures);
 
 const lostTimeOf = ({ away }: Measurement): number =>
   isCensored(away) ? Number.POSITIVE_INFINITY : away.lostTimeMs;

@@ -1,13 +1,14 @@
+import { isDeepStrictEqual } from "node:util";
 import { givesFigures, type Measurement, methodVersion } from "#harness/model/measurement.ts";
-import type { Published } from "#harness/model/published.ts";
+import { type Published, type PublishedCampaign, rowNameOf, type Spoiled } from "#harness/model/published.ts";
 
 /** What a published version consists of. */
 export interface PublishedVersion {
   readonly published: Published;
+  /** The same, made again from the complete campaigns of the version, as they are in the repository. */
+  readonly again: Published;
   /** The rows of this version in the table of the results page. */
   readonly rows: readonly Readonly<Record<string, string>>[];
-  /** The measurements of the series that `published` names, as they are in the repository. */
-  readonly series: readonly Measurement[];
   /** The loss records: `keyOf` the measurement of each, and the size of the file. */
   readonly losses: { readonly of: ReadonlySet<string>; readonly bytes: number };
 }
@@ -30,13 +31,9 @@ export const troublesOf = (m: Measurement): readonly string[] =>
     ? m.machineTroubles
     : ["the verdict is unknown: the test machine was disturbed"];
 
-/** What a row is about; it must have one setting and one state of the sources. */
-const rowOf = (m: Measurement): string =>
-  [m.scenario, m.affinity, m.application, m.tuned === true ? "tuned" : "untuned"].join(", ");
-
 /** The rows whose measurements cannot be pooled. */
 export function mixedRows(measurements: readonly Measurement[]): string[] {
-  return [...Map.groupBy(measurements, rowOf)]
+  return [...Map.groupBy(measurements, rowNameOf)]
     .filter(
       ([, of]) =>
         new Set(of.map((m) => JSON.stringify([m.setting, m.settingHash, m.sourceHash, m.method]))).size > 1,
@@ -71,34 +68,54 @@ export function refusalsOf(measurements: readonly Measurement[]): string[] {
   ];
 }
 
-/** Breaches of rules 4, 7 and 11 that the rows do not show. */
-export function provenanceViolations({ published, series, losses }: PublishedVersion): Violation[] {
-  const { measurements, cilium } = published;
-  const held = new Set(measurements.map(keyOf));
-  const dropped = series.filter(
-    (m) => m.setting.cilium === cilium && troublesOf(m).length === 0 && !held.has(keyOf(m)),
-  );
-  const recorded = new Set(series.map(keyOf));
+/** The rows that two plans contain; a row belongs to one campaign, whose plan says how often it is measured. */
+export function plannedTwice(campaigns: readonly PublishedCampaign[]): string[] {
+  const rows = campaigns.flatMap((c) => c.rows).map(rowNameOf);
+  return [...new Set(rows.filter((row, i) => rows.indexOf(row) !== i))];
+}
+
+const titleOf = (m: Measurement | Spoiled): string => `${rowNameOf(m)}, ${m.at}`;
+
+/** Breaches of rules 4, 5, 7 and 11 that the rows do not show. */
+export function provenanceViolations({ published, again, losses }: PublishedVersion): Violation[] {
+  const { measurements } = published;
+  const changed = measurements.filter((m) => m.sourceTree !== "clean");
+  const unrecorded = measurements.filter((m) => !losses.of.has(keyOf(m)));
   return [
-    ...dropped.map((m) => ({ rule: 4, what: `${rowOf(m)}, ${m.at}: in the series, and not published` })),
-    ...measurements
-      .filter((m) => !recorded.has(keyOf(m)))
-      .map((m) => ({
-        rule: 11,
-        what: `${rowOf(m)}, ${m.at}: published, and in no series of the repository`,
-      })),
+    ...differences(published.campaigns, again.campaigns, { keyOf: (c) => c.name, titleOf: (c) => c.name }),
+    ...differences(measurements, again.measurements, { keyOf, titleOf }),
+    ...differences(published.spoiled, again.spoiled, { keyOf, titleOf }),
+    ...plannedTwice(published.campaigns).map((row) => ({ rule: 5, what: `${row}: in two plans` })),
     ...mixedRows(measurements).map((name) => ({ rule: 7, what: `${name}: several settings or sources` })),
     ...measurements
       .filter((m) => troublesOf(m).length > 0)
-      .map((m) => ({ rule: 11, what: `${rowOf(m)}, ${m.at}: spoiled: ${troublesOf(m).join("; ")}` })),
-    ...measurements
-      .filter((m) => m.sourceTree !== "clean")
-      .map((m) => ({ rule: 11, what: `${rowOf(m)}, ${m.at}: measured from sources with changes` })),
-    ...measurements
-      .filter((m) => !losses.of.has(keyOf(m)))
-      .map((m) => ({ rule: 11, what: `${rowOf(m)}, ${m.at}: no loss record` })),
+      .map((m) => ({ rule: 11, what: `${titleOf(m)}: spoiled: ${troublesOf(m).join("; ")}` })),
+    ...changed.map((m) => ({ rule: 11, what: `${titleOf(m)}: measured from sources with changes` })),
+    ...unrecorded.map((m) => ({ rule: 11, what: `${titleOf(m)}: no loss record` })),
     ...(losses.bytes <= mostLossBytes
       ? []
       : [{ rule: 11, what: `the loss records take ${losses.bytes} bytes, at most ${mostLossBytes} may be` }]),
+  ];
+}
+
+/** What is published and not as the campaigns have it, whole entries and single values. */
+function differences<T>(
+  published: readonly T[],
+  again: readonly T[],
+  { keyOf, titleOf }: { readonly keyOf: (entry: T) => string; readonly titleOf: (entry: T) => string },
+): Violation[] {
+  const shown = new Set(published.map(keyOf));
+  const made = new Map(again.map((entry) => [keyOf(entry), entry]));
+  return [
+    ...again
+      .filter((entry) => !shown.has(keyOf(entry)))
+      .map((entry) => ({ rule: 4, what: `${titleOf(entry)}: in the repository, and not published` })),
+    ...published
+      .filter((entry) => !made.has(keyOf(entry)))
+      .map((entry) => ({ rule: 11, what: `${titleOf(entry)}: published, and not in the repository` })),
+    ...published
+      .filter((entry) => made.has(keyOf(entry)) && !isDeepStrictEqual(made.get(keyOf(entry)), entry))
+      .map((entry) => ({ rule: 11, what: `${titleOf(entry)}: published otherwise than measured` })),
+    ...(shown.size === published.length ? [] : [{ rule: 11, what: "an entry is published twice" }]),
   ];
 }

@@ -1,8 +1,8 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
-import type { Row } from "#harness/model/published.ts";
-import { isLong, tooFewRuns } from "#harness/model/sample-size.ts";
+import { type Published, type Row, rowNameOf } from "#harness/model/published.ts";
+import { showsLargestOnly, tooFewRuns } from "#harness/model/sample-size.ts";
 import { type PublishedVersion, provenanceViolations, type Violation } from "./provenance.ts";
 
 /** Every breach of rules 3 to 11 by the published figures of one version and by their rows. */
@@ -11,33 +11,29 @@ export function violationsOf(version: PublishedVersion): Violation[] {
   if (published.measurements.length === 0) return [{ rule: 11, what: "no measurement is published" }];
   // The seed only matters for intervals of 20 labs and more, whose ends are not compared.
   const figures = figuresOf(published.measurements, 0);
+  const planned = published.campaigns.flatMap((c) => c.rows);
+  const names = new Set([...planned, ...figures].map(rowNameOf));
   return [
     ...provenanceViolations(version),
     ...published.measurements.flatMap(ofMeasurement),
-    ...figures.flatMap((figure) => {
-      const row = rows.find((r) => isRowOf(r, figure));
-      return row === undefined
-        ? [{ rule: 4, what: `${nameOf(figure)}: the page has no row` }]
-        : ofRow(figure, row);
+    ...[...names].flatMap((name) => {
+      const row = rows.find((r) => nameInTable(r) === name);
+      const figure = figures.find((f) => rowNameOf(f) === name);
+      if (row === undefined) return [{ rule: 4, what: `${name}: the page has no row` }];
+      return [...(figure === undefined ? [] : ofRow(figure, row)), ...ofSample(name, row, published)];
     }),
-    ...(rows.length > figures.length
-      ? [{ rule: 7, what: `the page has ${rows.length} rows for ${figures.length} figures` }]
+    ...(rows.length > names.size
+      ? [{ rule: 7, what: `the page has ${rows.length} rows for ${names.size} figures` }]
       : []),
   ];
 }
 
-const nameOf = (f: Pick<Measurement, "scenario" | "affinity" | "tuned" | "application">): string =>
-  [f.scenario, f.affinity, f.application, f.tuned === true ? "tuned" : "untuned"].join(", ");
-
-const isRowOf = (row: Readonly<Record<string, string>>, f: Figure): boolean =>
-  row["what happens"] === f.scenario &&
-  row.affinity === f.affinity &&
-  row.application === f.application &&
-  row.lab === (f.tuned === true ? "tuned" : "untuned");
+const nameInTable = (row: Readonly<Record<string, string>>): string =>
+  [row["what happens"], row.affinity, row.application, row.lab].join(", ");
 
 function ofMeasurement(m: Measurement): Violation[] {
   const missing = (rule: number, what: string, given: unknown): Violation[] =>
-    given === undefined ? [{ rule, what: `${nameOf(m)}, ${m.at}: no ${what}` }] : [];
+    given === undefined ? [{ rule, what: `${rowNameOf(m)}, ${m.at}: no ${what}` }] : [];
   return [
     ...missing(3, "vantage point beside the main one", m.others[0]),
     ...missing(5, "seed of the scenarios' order", m.seed),
@@ -52,7 +48,7 @@ function ofMeasurement(m: Measurement): Violation[] {
       : [
           {
             rule: 11,
-            what: `${nameOf(m)}, ${m.at}: method ${m.method}, the present one is ${methodVersion}`,
+            what: `${rowNameOf(m)}, ${m.at}: method ${m.method}, the present one is ${methodVersion}`,
           },
         ]),
   ];
@@ -62,7 +58,7 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
   const cell = (column: keyof Row): string => row[column] ?? "";
   const found: Violation[] = [];
   const require = (rule: number, holds: boolean, what: string): void => {
-    if (!holds) found.push({ rule, what: `${nameOf(f)}: ${what}` });
+    if (!holds) found.push({ rule, what: `${rowNameOf(f)}: ${what}` });
   };
   const largest = cell("largest");
   const outage = cell("outage, median (interval)");
@@ -70,12 +66,13 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
 
   require(3, cell("worst vantage point") !== "", "no worst vantage point during the fault");
   require(3, cell("worst vantage point after healing") !== "", "no worst vantage point after healing");
-  require(3, censoredShown(
-    f.away?.outageMs,
-    largest,
-  ), `the largest value reads ${largest}, but losses were not over when the fault was removed`);
-  require(4, cell("failed of n") ===
-    `${f.failed} of ${f.runs}`, `${f.failed} of ${f.runs} runs failed, the row says ${cell("failed of n")}`);
+  for (const [column, d] of largestValues(f))
+    require(3, censoredShown(
+      d,
+      cell(column),
+    ), `${column} reads ${cell(column)}, which is only a lower bound`);
+  const failed = `${f.failed} of ${f.runs}${f.undecided === 0 ? "" : `; ${f.undecided} undecided`}`;
+  require(4, cell("failed of n") === failed, `${failed} runs failed, the row says ${cell("failed of n")}`);
 
   const few = tooFewRuns(f);
   require(5, cell("n").startsWith(
@@ -90,7 +87,8 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
     outage.includes(
       `in ${f.runs} runs (up to `,
     ), "nothing was lost, and the row has no bound for the share of runs that may lose requests");
-  if (isLong(f)) require(5, noneLost || outage === "see largest", "a median of runs that take over 60 s");
+  if (showsLargestOnly(f))
+    require(5, noneLost || outage === "see largest", "a median of runs that take over 60 s");
   else
     require(6, noneLost ||
       intervalStated(f.away?.outageMs, outage), `the interval is not named with its coverage: ${outage}`);
@@ -101,10 +99,56 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
   return found;
 }
 
-const censoredShown = (d: Distribution | undefined, text: string): boolean =>
-  d === undefined ||
-  d.largest !== null ||
-  (text.startsWith("> ") && text.includes("(not restored before the fault was removed)"));
+/** Every run of the plan, and every attempt, is counted in a row. */
+function ofSample(
+  name: string,
+  row: Readonly<Record<string, string>>,
+  { campaigns, measurements, spoiled }: Published,
+): Violation[] {
+  const planned = campaigns.flatMap(({ rows }) => rows).find((r) => rowNameOf(r) === name);
+  if (planned === undefined) return [{ rule: 5, what: `${name}: no plan contains it` }];
+  const parts = (row.n ?? "").split("; ");
+  const runs = measurements.filter((m) => rowNameOf(m) === name).length;
+  const { givenUp, withoutFigure } = planned;
+  const counts: readonly [number, string][] = [
+    [spoiled.filter((s) => rowNameOf(s) === name).length, "more spoiled"],
+    [withoutFigure.length, "more ended without a figure"],
+    [givenUp, "of the plan's"],
+  ];
+  return [
+    ...(runs + givenUp === planned.runs
+      ? []
+      : [{ rule: 4, what: `${name}: ${runs} runs and ${givenUp} given up, of ${planned.runs} planned` }]),
+    ...counts
+      .filter(([count, what]) => {
+        const stated = parts.find((part) => part.includes(` ${what}`));
+        return count === 0 ? stated !== undefined : stated?.startsWith(`${count} ${what}`) !== true;
+      })
+      .map(([count, what]) => ({ rule: 4, what: `${name}: the row does not say ${count} ${what}` })),
+  ];
+}
+
+/** The cells that state the largest value of a distribution. */
+function largestValues({ away, back }: Figure): [keyof Row, Distribution][] {
+  return [
+    ...(away === undefined
+      ? []
+      : ([
+          ["largest", away.outageMs],
+          ["lost time, median (largest)", away.lostTimeMs],
+          ["worst vantage point", away.worst],
+        ] as [keyof Row, Distribution][])),
+    ...(back === undefined
+      ? []
+      : ([
+          ["after healing, median (largest)", back.outageMs],
+          ["worst vantage point after healing", back.worst],
+        ] as [keyof Row, Distribution][])),
+  ];
+}
+
+const censoredShown = (d: Distribution, text: string): boolean =>
+  d.largest !== null || /> [\d.]+ m?s \((?:not restored before|not over at)/.test(text);
 
 /** Whether a cell names the kind of its interval and the coverage of that kind. */
 function intervalStated(d: Distribution | undefined, text: string): boolean {

@@ -41,6 +41,8 @@ export function packedLine(record: LossRecord): string {
   return JSON.stringify({ format: "meshproof-losses-packed/1", runId, at, deflated } satisfies PackedLosses);
 }
 
+const idSchema = z.object({ runId: z.string(), at: z.string() });
+const lossRemedy = "name a run or a series that this Meshproof measured";
 const eitherSchema = z.union([packedLossesSchema, lossRecordSchema]);
 
 function unpacked(line: string, source: RecordSource): LossRecord {
@@ -66,9 +68,21 @@ export function readLosses(path: string): LossRecord[] {
   return wholeLines(path).map((line, i) =>
     unpacked(line, {
       what: `loss records ${path}, line ${i + 1},`,
-      remedy: "name a run or a series that this Meshproof measured",
+      remedy: lossRemedy,
     }),
   );
+}
+
+/** Which measurement the last record of a file is of; nothing is inflated. */
+export function lastLosses(path: string): MeasurementId | undefined {
+  const line = wholeLines(path).at(-1);
+  return line === undefined
+    ? undefined
+    : parseRecord(
+        line,
+        { schema: idSchema },
+        { what: `loss records ${path}, last line,`, remedy: lossRemedy },
+      );
 }
 
 /** The record of one measurement in a file. */

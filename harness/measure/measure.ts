@@ -10,7 +10,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { LossLimits, Point, ShareRange } from "#harness/model/loss-record.ts";
-import { type Affinity, type Measurement, methodVersion, recoveryMs } from "#harness/model/measurement.ts";
+import { type Affinity, type Measurement, methodVersion, quietBeforeMs } from "#harness/model/measurement.ts";
 import type { SettingRecord } from "#harness/model/setting.ts";
 import type { Tuning } from "#harness/model/tuning.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
@@ -91,9 +91,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     clusterIp: traffic.clusterIp,
     signal,
   });
-  // Longer than what recovery takes, so that the judged windows contain it whole.
-  const quietMs = 1.1 * recoveryMs;
-  const before = { withinMs: settleMs, quietMs, sinceUnixMs: 0 };
+  const before = { withinMs: settleMs, quietMs: quietBeforeMs, sinceUnixMs: 0 };
   const realTime = {
     probers: traffic.probers.every((p) => p.realTime),
     backends: options.tuning === "tuned" && (await prioritisePods(await options.echo.podUids())),
@@ -106,7 +104,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   const faultUnixMs = fault.begunUnixMs;
   traffic.mark(options.scenario, faultUnixMs);
   const moved = (cluster: string) => (cluster === client.name ? options.expected.movesTo : undefined);
-  const away = { withinMs: options.horizonMs, quietMs, sinceUnixMs: faultUnixMs };
+  const away = { withinMs: options.horizonMs, quietMs: quietBeforeMs, sinceUnixMs: faultUnixMs };
   await Promise.all([
     lateFor(settled(traffic, moved, away)),
     pause(Math.max(options.holdMs ?? 0, faultUnixMs + (options.observeMs ?? 0) - unixNowMs()), signal),

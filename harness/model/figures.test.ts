@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { exampleMeasurement } from "./examples.ts";
 import { figuresOf } from "./figures.ts";
 import type { Measurement } from "./measurement.ts";
-import { isHeadline, isLong, leastSample, tooFewRuns } from "./sample-size.ts";
+import { isHeadline, leastSample, showsLargestOnly, tooFewRuns } from "./sample-size.ts";
 
 /** A run with one burst of losses, of which nine tenths are accounted for. */
 function measured(outageMs: number, change: Partial<Measurement> = {}): Measurement {
@@ -142,8 +142,10 @@ describe("the sample of a row", () => {
     expect(tooFewRuns(row({}))).toBeUndefined();
     expect(tooFewRuns(row({ runs: 9 }))).toBe("too few runs (9 of 10, from 3 of 3 labs)");
     expect(tooFewRuns(row({ runs: 30, labs: 2 }))).toBe("too few runs (30 of 10, from 2 of 3 labs)");
-    expect(isLong(row({ runMs: 61_000 }))).toBe(true);
-    expect(isLong(row({ scenario: "scale to zero", runMs: 61_000 }))).toBe(false);
+    expect(showsLargestOnly(row({ runMs: 61_000, runs: 5, labs: 2 }))).toBe(true);
+    expect(showsLargestOnly(row({ runMs: 61_000 }))).toBe(false);
+    expect(showsLargestOnly(row({ runs: 5, labs: 2 }))).toBe(false);
+    expect(showsLargestOnly(row({ scenario: "scale to zero", runMs: 61_000, runs: 5 }))).toBe(false);
     expect(isHeadline(row({ scenario: "agent restart", affinity: "none" }))).toBe(false);
   });
 });

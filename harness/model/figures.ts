@@ -13,7 +13,7 @@ import {
   type Disturbance,
   givesFigures,
   type Measurement,
-  recoveryMs,
+  quietBeforeMs,
   settingSchema,
 } from "./measurement.ts";
 
@@ -24,9 +24,19 @@ const windowSchema = z.strictObject({
   lostTimeMs: distributionSchema,
   longestGapMs: distributionSchema,
   lost: distributionSchema,
+  bursts: distributionSchema,
   slow: distributionSchema,
+  /** Lost requests of all runs together, by kind. */
+  lossOutcomes: z.record(z.string(), z.number()),
+  /** Length of the window. */
+  windowMs: distributionSchema,
+  /** When the first and the last lost request were sent, of the runs that lost one. */
+  firstLossMs: distributionSchema.exactOptional(),
+  lastLossMs: distributionSchema.exactOptional(),
   /** Of the latency of the answered requests; absent if none was answered. */
+  latencyP50Ms: distributionSchema.exactOptional(),
   latencyP99Ms: distributionSchema.exactOptional(),
+  latencyP999Ms: distributionSchema.exactOptional(),
   latencyMaxMs: distributionSchema.exactOptional(),
   /** Runs that lost a request at the main vantage point. */
   lossyRuns: z.number(),
@@ -52,14 +62,20 @@ const figureSchema = z.strictObject({
   runs: z.number(),
   labs: z.number(),
   failed: z.number(),
+  /** Runs with figures and without a verdict, because Kubernetes itself was slow. */
+  undecided: z.number(),
   /** Runs that the test machine spoiled; they give no figure. */
   unknown: z.number(),
   away: windowSchema.exactOptional(),
   back: windowSchema.exactOptional(),
   /** The outage by target cluster. */
   byStruck: z.record(z.string(), distributionSchema),
-  /** Latency before the fault. */
+  /** Before the fault. */
+  beforeSlow: distributionSchema.exactOptional(),
+  beforeP50Ms: distributionSchema.exactOptional(),
   beforeP99Ms: distributionSchema.exactOptional(),
+  beforeP999Ms: distributionSchema.exactOptional(),
+  beforeMaxMs: distributionSchema.exactOptional(),
   heldForMs: distributionSchema.exactOptional(),
   /** The median length of a run, from the last wait for quiet traffic to the end of its last window. */
   runMs: z.number(),
@@ -103,13 +119,18 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     runs: good.length,
     labs: new Set(good.map(labOf)).size,
     failed: good.filter((m) => m.outcome === "fail").length,
+    undecided: good.filter((m) => m.outcome === "unknown").length,
     unknown: all.length - good.length,
     ...given({ away: windowOf(good, "away", seed), back: windowOf(good, "back", seed) }),
     byStruck: Object.fromEntries(
       [...Map.groupBy(good, (m) => m.struck)].sort().map(([name, of]) => [name, outageOf(of)]),
     ),
     ...given({
+      beforeSlow: plain(good, (m) => m.before.slow, seed),
+      beforeP50Ms: plain(good, (m) => m.before.latency?.p50Ms, seed),
       beforeP99Ms: plain(good, (m) => m.before.latency?.p99Ms, seed),
+      beforeP999Ms: plain(good, (m) => m.before.latency?.p999Ms, seed),
+      beforeMaxMs: plain(good, (m) => m.before.latency?.maxMs, seed),
       heldForMs: plain(good, (m) => m.heldForMs, seed),
     }),
     runMs: good.length === 0 ? 0 : quantile(good.map(runMsOf), 0.5),
@@ -135,10 +156,7 @@ const identity = (m: Measurement) => ({
   }),
 });
 
-/** A run waits for this long without a loss before it injects. */
-const quietMs = 1.1 * recoveryMs;
-
-const runMsOf = (m: Measurement): number => quietMs + m.away.windowMs + m.back.windowMs;
+const runMsOf = (m: Measurement): number => quietBeforeMs + m.away.windowMs + m.back.windowMs;
 
 function windowOf(
   measurements: readonly Measurement[],
@@ -165,9 +183,21 @@ function windowOf(
     lostTimeMs: of((d) => d.lostTimeMs, true),
     longestGapMs: of((d) => d.longestGapMs, true),
     lost: of((d) => d.lost),
+    bursts: of((d) => d.bursts),
     slow: of((d) => d.slow),
+    windowMs: of((d) => d.windowMs),
+    lossOutcomes: summed(measurements.map((m) => m[window].lossOutcomes)),
     ...given({
+      firstLossMs: plain(measurements, (m) => m[window].firstLossMs ?? undefined, seed),
+      lastLossMs: plain(
+        measurements,
+        (m) => m[window].lastLossMs ?? undefined,
+        seed,
+        (m) => isCensored(m[window]),
+      ),
+      latencyP50Ms: plain(measurements, (m) => m[window].latency?.p50Ms, seed),
       latencyP99Ms: plain(measurements, (m) => m[window].latency?.p99Ms, seed),
+      latencyP999Ms: plain(measurements, (m) => m[window].latency?.p999Ms, seed),
       latencyMaxMs: plain(measurements, (m) => m[window].latency?.maxMs, seed),
     }),
     lossyRuns,
@@ -175,6 +205,12 @@ function windowOf(
     worst: found(distributionOf(worst, seed), "worst vantage point"),
     worstTitle: worst.reduce((a, b) => (longer(b, a) ? b : a)).title,
   };
+}
+
+function summed(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [kind, count] of all.flatMap((of) => Object.entries(of))) sums[kind] = (sums[kind] ?? 0) + count;
+  return sums;
 }
 
 const mainTitle = "the main vantage point";
@@ -206,11 +242,12 @@ function plain(
   measurements: readonly Measurement[],
   value: (m: Measurement) => number | undefined,
   seed: number,
+  censored: (m: Measurement) => boolean = () => false,
 ): Distribution | undefined {
   return distributionOf(
     measurements.flatMap((m) => {
       const of = value(m);
-      return of === undefined ? [] : [{ value: of, censored: false, lab: labOf(m) }];
+      return of === undefined ? [] : [{ value: of, censored: censored(m), lab: labOf(m) }];
     }),
     seed,
   );

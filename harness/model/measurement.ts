@@ -36,6 +36,9 @@ export const slowMs = 250;
 /** A window of observation has recovered if nothing was lost in this last part of it. */
 export const recoveryMs = 5000;
 
+/** A run waits for this long without a loss before it injects, so that the judged window contains a whole recovery. */
+export const quietBeforeMs = 1.1 * recoveryMs;
+
 /** Losses with at least this long without a loss between them belong to different bursts. */
 export const burstQuietMs = 1000;
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { applications } from "./application.ts";
-import { affinities, measurementSchema } from "./measurement.ts";
+import { affinities, type Measurement, measurementSchema } from "./measurement.ts";
 
 const spoiledSchema = z.object({
   scenario: z.string(),
@@ -10,21 +10,51 @@ const spoiledSchema = z.object({
   application: z.enum(applications),
   runId: z.string(),
   at: z.string(),
+  outcome: z.enum(["pass", "fail", "unknown"]),
   why: z.array(z.string()),
+  outageMs: z.number(),
+  /** The outage is only a lower bound. */
+  censored: z.boolean(),
 });
-/** A measurement that is not published because the test machine spoiled it. */
+/** A measurement whose figures are not published because the test machine spoiled it. */
 export type Spoiled = Infer<typeof spoiledSchema>;
 
+const plannedRowSchema = z.object({
+  scenario: z.string(),
+  affinity: z.enum(affinities),
+  tuned: z.boolean(),
+  application: z.enum(applications),
+  runs: z.number().int().positive(),
+  labs: z.number().int().positive(),
+  /** Runs that gave no figure that counts, however often they were tried. */
+  givenUp: z.number().int().nonnegative(),
+  /** Attempts that ended before there was a measurement. */
+  withoutFigure: z.array(
+    z.object({ run: z.number().int().positive(), at: z.string(), reasons: z.array(z.string()) }),
+  ),
+});
+/** What a plan demands of a row, and what of it was not reached. */
+export type PlannedRow = Infer<typeof plannedRowSchema>;
+
+const publishedCampaignSchema = z.object({
+  name: z.string(),
+  /** Paths from the root of the repository. */
+  plan: z.string(),
+  series: z.string(),
+  /** The command that measures its figures again. */
+  command: z.string(),
+  rows: z.array(plannedRowSchema),
+});
+/** A complete campaign: each of its runs was measured, or given up. */
+export type PublishedCampaign = Infer<typeof publishedCampaignSchema>;
+
 const publishedSchema = z.object({
-  schema: z.literal(2),
+  schema: z.literal(3),
   cilium: z.string(),
   publishedAt: z.string(),
   /** The commit that published them, from a tree without changes. */
   meshproof: z.string(),
-  /** The command that measures the figures again. */
-  command: z.string(),
-  /** The series, as they are in this repository: paths from its root. */
-  series: z.array(z.string()),
+  campaigns: z.array(publishedCampaignSchema),
   limits: z.array(z.string()),
   spoiled: z.array(spoiledSchema),
   measurements: z.array(measurementSchema),
@@ -34,8 +64,16 @@ export type Published = Infer<typeof publishedSchema>;
 
 export const publishedFormat: RecordFormat<Published> = {
   schema: publishedSchema,
-  version: { key: "schema", current: 2 },
+  version: { key: "schema", current: 3 },
 };
+
+type RowKey = Pick<Measurement, "scenario" | "affinity" | "tuned" | "application">;
+
+/** Names a row of a version: what its measurements have in common. */
+export const rowNameOf = ({ scenario, affinity, application, tuned }: RowKey): string =>
+  [scenario, affinity, application, tuned === true ? "tuned" : "untuned"].join(", ");
+
+export const isSameRow = (a: RowKey, b: RowKey): boolean => rowNameOf(a) === rowNameOf(b);
 
 /** Columns of the tables of figures. */
 export const columns = [

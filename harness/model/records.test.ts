@@ -61,8 +61,23 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
     published: {
       format: publishedFormat,
       arbitrary: fc.record({
-        schema: fc.constant(2 as const),
-        ...{ cilium: text, publishedAt: text, meshproof: text, command: text, series: texts, limits: texts },
+        schema: fc.constant(3 as const),
+        ...{ cilium: text, publishedAt: text, meshproof: text, limits: texts },
+        campaigns: many(
+          fc.record({
+            ...{ name: text, plan: text, series: text, command: text },
+            rows: many(
+              fc.record({
+                scenario: text,
+                affinity: fc.constantFrom("local", "remote", "none"),
+                application: fc.constantFrom("exits", "drains", "killed"),
+                ...{ runs: fc.integer({ min: 1 }), labs: fc.integer({ min: 1 }) },
+                ...{ tuned: fc.boolean(), givenUp: fc.nat() },
+                withoutFigure: many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts })),
+              }),
+            ),
+          }),
+        ),
         spoiled: many(
           fc.record({
             scenario: text,
@@ -71,7 +86,10 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
             application: fc.constantFrom("exits", "drains", "killed"),
             runId: text,
             at: text,
+            outcome: fc.constantFrom("pass", "fail", "unknown"),
             why: texts,
+            outageMs: fc.nat(),
+            censored: fc.boolean(),
           }),
         ),
         measurements: many(measurement),
@@ -197,7 +215,7 @@ describe("a newer version is refused with an error that names it", () => {
     ["fault journal", journalEntryFormat, { version: 2 }],
     ["run record", runRecordFormat, { schema: 2 }],
     ["certificate", certificateFormat, { apiVersion: "meshproof/v3" }],
-    ["published", publishedFormat, { schema: 3 }],
+    ["published", publishedFormat, { schema: 4 }],
     ["progress of prove", proofFormat("r"), { schema: 2 }],
     ["bundle", bundleManifestFormat, { meshproofBundle: 2 }],
     ["archive", archiveManifestFormat, { meshproofArchive: 2 }],

@@ -18,21 +18,27 @@ type Kind = Pick<Figure, "scenario" | "affinity" | "application">;
 export const isHeadline = ({ scenario, affinity, application = "exits" }: Kind): boolean =>
   application === "exits" && headlines.some(([s, a]) => s === scenario && a === affinity);
 
-/** A run that takes longer is measured less often, and its row shows the largest value and no median. */
+/** A run that takes longer may be measured less often. */
 const longRunMs = 60_000;
 
-export const isLong = (f: Kind & Pick<Figure, "runMs">): boolean => !isHeadline(f) && f.runMs > longRunMs;
+const isLong = (f: Kind & Pick<Figure, "runMs">): boolean => !isHeadline(f) && f.runMs > longRunMs;
 
 interface SampleSize {
   readonly runs: number;
   readonly labs: number;
 }
 
+const otherRows: SampleSize = { runs: 10, labs: 3 };
+
 /** The least runs and labs of a row. */
 export function leastSample(f: Kind & Pick<Figure, "runMs">): SampleSize {
   if (isHeadline(f)) return { runs: 20, labs: 5 };
-  return isLong(f) ? { runs: 5, labs: 2 } : { runs: 10, labs: 3 };
+  return isLong(f) ? { runs: 5, labs: 2 } : otherRows;
 }
+
+/** Whether a row of long runs is too small a sample for a median, and shows the largest value alone. */
+export const showsLargestOnly = (f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): boolean =>
+  isLong(f) && (f.runs < otherRows.runs || f.labs < otherRows.labs);
 
 /** What a row says if its sample is too small; undefined otherwise. */
 export function tooFewRuns(f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): string | undefined {

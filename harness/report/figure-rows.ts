@@ -1,67 +1,114 @@
-import type { Distribution } from "#harness/lib/distribution.ts";
+import { distributionOf } from "#harness/lib/distribution.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
-import type { Published, Row } from "#harness/model/published.ts";
+import {
+  columns,
+  isSameRow,
+  type PlannedRow,
+  type Published,
+  type Row,
+  type Spoiled,
+} from "#harness/model/published.ts";
 import { isHeadline, tooFewRuns } from "#harness/model/sample-size.ts";
 import {
   accountedText,
-  duration,
+  counts,
   largestText,
-  largestValue,
   medianAndLargest,
+  medianThenLargest,
   noneLost,
   outageText,
-  type Window,
+  worstText,
 } from "./figure-text.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
 
-/** The rows of a version, headline rows first. */
-export function rowsOf(published: Published): { readonly row: Row; readonly figure: Figure }[] {
-  const figures = figuresOf(published.measurements, bootstrapSeed);
-  return [...figures.filter(isHeadline), ...figures.filter((f) => !isHeadline(f))].map((figure) => ({
-    row: rowOf(figure, published),
-    figure,
-  }));
+/** A row of a version's table; without a figure if every run of its plan was given up. */
+export interface PublishedRow {
+  readonly row: Row;
+  readonly headline: boolean;
 }
 
-function rowOf(f: Figure, { cilium, spoiled }: Published): Row {
-  const { away, back } = f;
-  const left = spoiled.filter(
-    (s) =>
-      s.scenario === f.scenario &&
-      s.affinity === f.affinity &&
-      s.tuned === f.tuned &&
-      s.application === f.application,
-  ).length;
+/** The rows of a version, headline rows first. */
+export function rowsOf(published: Published): PublishedRow[] {
+  const figures = figuresOf(published.measurements, bootstrapSeed);
+  const empty = published.campaigns
+    .flatMap(({ rows }) => rows)
+    .filter((planned) => !figures.some((f) => isSameRow(f, planned)));
+  const all = [
+    ...figures.map((f) => ({ row: rowOf(f, published), headline: isHeadline(f) })),
+    ...empty.map((planned) => ({ row: emptyRow(planned, published), headline: isHeadline(planned) })),
+  ];
+  return [...all.filter((r) => r.headline), ...all.filter((r) => !r.headline)];
+}
+
+const keyCells = (
+  { scenario, affinity, application, tuned }: Pick<Figure, "scenario" | "affinity" | "application" | "tuned">,
+  { cilium }: Published,
+) => ({
+  Cilium: cilium,
+  lab: tuned === true ? "tuned" : "untuned",
+  "what happens": scenario,
+  affinity,
+  application: application ?? "",
+});
+
+function emptyRow(planned: PlannedRow, published: Published): Row {
+  const blank = Object.fromEntries(columns.map((c) => [c, ""])) as Record<(typeof columns)[number], string>;
   return {
-    Cilium: cilium,
-    lab: f.tuned === true ? "tuned" : "untuned",
-    "what happens": f.scenario,
-    affinity: f.affinity,
-    application: f.application ?? "",
-    n: [
-      `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}`,
-      ...(left === 0 ? [] : [`${left} more spoiled by the test machine`]),
-      ...[tooFewRuns(f) ?? []].flat(),
-    ].join("; "),
-    "failed of n": `${f.failed} of ${f.runs}`,
+    ...blank,
+    ...keyCells(planned, published),
+    n: ["0 from 0 labs", ...leftOutText(planned, published)].join("; "),
+    "failed of n": "0 of 0",
+  };
+}
+
+function rowOf(f: Figure, published: Published): Row {
+  const { away, back } = f;
+  return {
+    ...keyCells(f, published),
+    n: sampleText(f, published),
+    "failed of n": `${f.failed} of ${f.runs}${f.undecided === 0 ? "" : `; ${f.undecided} undecided`}`,
     "outage, median (interval)": away === undefined ? "" : outageText(f, away),
     largest: away === undefined ? "" : largestText(away.outageMs, "away"),
-    "lost time, median (largest)": away === undefined ? "" : medianAndLargest(away.lostTimeMs, "away"),
-    "worst vantage point": away === undefined ? "" : worst(away, "away"),
-    "slow answers": away === undefined ? "" : counts(away.slow),
+    "lost time, median (largest)": away === undefined ? "" : medianAndLargest(f, away.lostTimeMs, "away"),
+    "worst vantage point": away === undefined ? "" : worstText(away, "away"),
+    "slow answers": away === undefined ? "" : counts(f, away.slow),
     "after healing, median (largest)":
-      back === undefined ? "" : (noneLost(back) ?? medianAndLargest(back.outageMs, "back")),
-    "worst vantage point after healing": back === undefined ? "" : worst(back, "back"),
-    "held for": f.heldForMs === undefined ? "" : held(f.heldForMs),
+      back === undefined ? "" : (noneLost(back) ?? medianAndLargest(f, back.outageMs, "back")),
+    "worst vantage point after healing": back === undefined ? "" : worstText(back, "back"),
+    "held for": f.heldForMs === undefined ? "" : medianAndLargest(f, f.heldForMs, "away"),
     "accounted for": accountedText(f),
   };
 }
 
-const worst = (of: { readonly worst: Distribution; readonly worstTitle: string }, window: Window): string =>
-  of.worst.largest === 0 ? "none lost" : `${largestValue(of.worst, window)}: ${of.worstTitle}`;
+function sampleText(f: Figure, published: Published): string {
+  return [
+    `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}`,
+    ...leftOutText(f, published),
+    ...[tooFewRuns(f) ?? []].flat(),
+  ].join("; ");
+}
 
-/** Median and largest number of requests; neither is ever censored. */
-const counts = ({ median, largest }: Distribution): string => `${median ?? 0} (${largest ?? 0})`;
+/** Every run that is not in the figures of a row. */
+function leftOutText(
+  row: Pick<Figure, "scenario" | "affinity" | "application" | "tuned">,
+  { spoiled, campaigns }: Published,
+): string[] {
+  const left = spoiled.filter((s) => isSameRow(s, row));
+  const planned = campaigns.flatMap(({ rows }) => rows).find((r) => isSameRow(r, row));
+  const also = [
+    [left.length, `more spoiled by the test machine (${spoiledText(left)})`],
+    [planned?.withoutFigure.length ?? 0, "more ended without a figure"],
+    [planned?.givenUp ?? 0, `of the plan's ${planned?.runs} given up`],
+  ] as const;
+  return also.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
+}
 
-const held = ({ median, largest }: Distribution): string =>
-  `${duration(median ?? 0)} (at most ${duration(largest ?? 0)})`;
+/** Shown so that a reader sees whether leaving them out moves the figures. */
+function spoiledText(spoiled: readonly Spoiled[]): string {
+  const of = distributionOf(
+    spoiled.map((s) => ({ value: s.outageMs, censored: s.censored, lab: s.runId })),
+    bootstrapSeed,
+  );
+  const failed = spoiled.filter((s) => s.outcome === "fail").length;
+  return of === undefined ? "" : `${failed} failed, outage ${medianThenLargest(of, "away")}`;
+}

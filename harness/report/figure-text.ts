@@ -1,12 +1,13 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import type { MedianInterval } from "#harness/lib/median-interval.ts";
 import type { Figure, WindowFigures } from "#harness/model/figures.ts";
-import { isLong } from "#harness/model/sample-size.ts";
+import { showsLargestOnly } from "#harness/model/sample-size.ts";
 
 /** Words for figures, the same in tables, pages and on the terminal. */
 
 export function duration(ms: number): string {
-  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
 }
 
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
@@ -45,9 +46,9 @@ export function noneLost(w: WindowFigures): string | undefined {
     : `none lost in ${w.lost.count} runs (up to ${percent(w.lossyBound)} of runs may lose some)`;
 }
 
-/** The outage of a row. One that takes long is measured too rarely for an interval. */
+/** The outage of a row. */
 export function outageText(f: Figure, w: WindowFigures): string {
-  return noneLost(w) ?? (isLong(f) ? "see largest" : medianText(w.outageMs, "away"));
+  return noneLost(w) ?? (showsLargestOnly(f) ? "see largest" : medianText(w.outageMs, "away"));
 }
 
 /** The largest value and, from 20 values on, p95. */
@@ -56,9 +57,22 @@ export function largestText(d: Distribution, window: Window): string {
   return `${largestValue(d, window)}, of ${d.count}${tail}`;
 }
 
-export function medianAndLargest(d: Distribution, window: Window): string {
-  return `${valueText(d.median, d, window)} (${largestValue(d, window)})`;
+export const medianThenLargest = (d: Distribution, window: Window): string =>
+  `median ${valueText(d.median, d, window)}, largest ${largestValue(d, window)}`;
+
+/** `430 ms (512 ms)`, or only the largest where the sample is too small for a median. */
+export function medianAndLargest(f: Figure, d: Distribution, window: Window): string {
+  const largest = largestValue(d, window);
+  return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d.median, d, window)} (${largest})`;
 }
+
+/** The longest outage of all vantage points and runs, and where. */
+export const worstText = ({ worst, worstTitle }: WindowFigures, window: Window): string =>
+  worst.largest === 0 ? "none lost" : `${largestValue(worst, window)}: ${worstTitle}`;
+
+/** Median and largest of counts, which are never censored. */
+export const counts = (f: Figure, { median, largest }: Distribution): string =>
+  showsLargestOnly(f) ? `largest ${largest ?? 0}` : `${median ?? 0} (${largest ?? 0})`;
 
 /** The share of the outages between boundaries that were both observed. */
 export function accountedText({ accounted }: Figure): string {

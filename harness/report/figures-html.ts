@@ -1,15 +1,16 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
-import type { Figure } from "#harness/model/figures.ts";
+import type { Figure, WindowFigures } from "#harness/model/figures.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import { escapeHtml } from "./escape.ts";
 import {
   accountedText,
+  counts,
   duration,
   largestText,
-  largestValue,
   medianAndLargest,
-  medianText,
   noneLost,
+  outageText,
+  worstText,
 } from "./figure-text.ts";
 import { distributionPlot } from "./plots.ts";
 
@@ -20,11 +21,25 @@ export function figuresHtml(figures: readonly Figure[], measurements: readonly M
   return `<h3>How long clients were without the service</h3>
 <figure>${distributionPlot(figures, measurements)}<figcaption>Main vantage point, from the last good request before the first loss to the first one after the last loss. A tick is one run, failed ones included; red: losses were not over when the fault was removed. The dot is the median, the bar its interval.</figcaption></figure>
 ${table(["runs", "failed", "outage, median (interval)", "largest", "lost time, median (largest)", "worst vantage point", "held for"], figures, duringFault)}
+<h3>By target cluster</h3>
+${table(["outage, median (largest)"], figures, byTarget)}
+<h3>What was lost during the fault</h3>
+<p>Median over the runs (largest of them); first and last loss of the runs that lost a request, counted from the fault; kinds are sums over all runs. A window that ends while requests are lost gives lower bounds.</p>
+${table(["runs with a loss", "requests lost", "bursts", "first loss", "last loss", "longest gap", "by kind"], figures, lossesOf)}
 <h3>After healing</h3>
-${table(["outage, median (largest)", "lost time, median (largest)", "worst vantage point"], figures, afterHealing)}
+${table(["watched for", "outage, median (largest)", "lost time, median (largest)", "requests lost", "bursts", "by kind", "worst vantage point"], figures, afterHealing)}
 <h3>Latency</h3>
 <p>From the time at which a request was due, median over the runs (largest of them). Slow: answered after more than 250 ms; slow answers are not lost.</p>
-${table(["p99 before", "p99 during the fault", "maximum during the fault", "p99 after healing", "slow during the fault", "slow after healing"], figures, latencies)}
+${table(
+  [
+    ...["p50 before", "p99 before", "p99.9 before", "maximum before"],
+    ...["p50 during the fault", "p99 during the fault", "p99.9 during the fault", "maximum during the fault"],
+    ...["p50 after healing", "p99 after healing", "p99.9 after healing", "maximum after healing"],
+    ...["slow before", "slow during the fault", "slow after healing"],
+  ],
+  figures,
+  latencies,
+)}
 <h3>Which link took the time</h3>
 <p>Accounted for: time between boundaries that were both observed, of the lost time of all runs together, with its error. A link whose error exceeds a quarter of it is not resolved.</p>
 ${table(
@@ -62,34 +77,65 @@ function duringFault(f: Figure): string[] {
   return [
     runs,
     `${f.failed}`,
-    noneLost(away) ?? medianText(away.outageMs, "away"),
+    outageText(f, away),
     largestText(away.outageMs, "away"),
-    medianAndLargest(away.lostTimeMs, "away"),
-    `${largestValue(away.worst, "away")}: ${away.worstTitle}`,
-    f.heldForMs === undefined ? none : medianAndLargest(f.heldForMs, "away"),
+    medianAndLargest(f, away.lostTimeMs, "away"),
+    worstText(away, "away"),
+    f.heldForMs === undefined ? none : medianAndLargest(f, f.heldForMs, "away"),
   ];
 }
 
-function afterHealing({ back }: Figure): string[] {
-  if (back === undefined) return [none, none, none];
+const byTarget = (f: Figure): string[] => [
+  Object.entries(f.byStruck)
+    .map(([target, d]) => `${target}: ${medianAndLargest(f, d, "away")}, ${d.count} runs`)
+    .join("; ") || none,
+];
+
+function lossesOf(f: Figure): string[] {
+  const { away } = f;
+  if (away === undefined) return [none, none, none, none, none, none, none];
   return [
-    noneLost(back) ?? medianAndLargest(back.outageMs, "back"),
-    medianAndLargest(back.lostTimeMs, "back"),
-    `${largestValue(back.worst, "back")}: ${back.worstTitle}`,
+    `${away.lossyRuns} of ${f.runs}`,
+    counts(f, away.lost),
+    counts(f, away.bursts),
+    ms(f, away.firstLossMs),
+    ms(f, away.lastLossMs),
+    medianAndLargest(f, away.longestGapMs, "away"),
+    kinds(away),
   ];
 }
 
-function latencies({ beforeP99Ms, away, back }: Figure): string[] {
-  const ms = (d: Distribution | undefined): string => (d === undefined ? none : medianAndLargest(d, "away"));
-  const counts = (d: Distribution | undefined): string =>
-    d === undefined ? none : `${d.median} (${d.largest})`;
+function afterHealing(f: Figure): string[] {
+  const { back } = f;
+  if (back === undefined) return [none, none, none, none, none, none, none];
   return [
-    ms(beforeP99Ms),
-    ms(away?.latencyP99Ms),
-    ms(away?.latencyMaxMs),
-    ms(back?.latencyP99Ms),
-    counts(away?.slow),
-    counts(back?.slow),
+    ms(f, back.windowMs),
+    noneLost(back) ?? medianAndLargest(f, back.outageMs, "back"),
+    medianAndLargest(f, back.lostTimeMs, "back"),
+    counts(f, back.lost),
+    counts(f, back.bursts),
+    kinds(back),
+    worstText(back, "back"),
+  ];
+}
+
+const ms = (f: Figure, d: Distribution | undefined): string =>
+  d === undefined ? none : medianAndLargest(f, d, "away");
+
+const kinds = ({ lossOutcomes }: WindowFigures): string =>
+  Object.entries(lossOutcomes)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(", ") || none;
+
+function latencies(f: Figure): string[] {
+  const { away, back } = f;
+  const all = (w: WindowFigures | undefined): string[] =>
+    [w?.latencyP50Ms, w?.latencyP99Ms, w?.latencyP999Ms, w?.latencyMaxMs].map((d) => ms(f, d));
+  return [
+    ...[f.beforeP50Ms, f.beforeP99Ms, f.beforeP999Ms, f.beforeMaxMs].map((d) => ms(f, d)),
+    ...all(away),
+    ...all(back),
+    ...[f.beforeSlow, away?.slow, back?.slow].map((d) => (d === undefined ? none : counts(f, d))),
   ];
 }
 

@@ -4,7 +4,7 @@ import { found } from "#harness/lib/found.ts";
 import { visible } from "#harness/lib/visible.ts";
 import { type Figure, isCensored, poolOf } from "#harness/model/figures.ts";
 import type { History, Sample } from "#harness/model/history.ts";
-import type { Measurement } from "#harness/model/measurement.ts";
+import { givesFigures, type Measurement } from "#harness/model/measurement.ts";
 
 /** Colours legible on light and dark pages; text and axes use the page's colour. */
 const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"] as const;
@@ -111,10 +111,7 @@ function last(history: History): Sample | undefined {
  * is a tick at its lower bound, in the colour of losses.
  */
 export function distributionPlot(figures: readonly Figure[], measurements: readonly Measurement[]): string {
-  const pools = Map.groupBy(
-    measurements.filter((m) => m.outcome !== "unknown"),
-    poolOf,
-  );
+  const pools = Map.groupBy(measurements.filter(givesFigures), poolOf);
   // In the order of the first appearance, as the figures are.
   const ticks = figures.flatMap((f) =>
     (pools.get(f.pool) ?? []).map((m) => ({

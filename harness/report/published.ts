@@ -1,10 +1,9 @@
 import { markdownTable } from "markdown-table";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
-import { columns, type Published, type Row } from "#harness/model/published.ts";
-import { isHeadline } from "#harness/model/sample-size.ts";
+import { columns, type Published, type Row, rowNameOf } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { rowsOf } from "./figure-rows.ts";
-import { duration, largestText } from "./figure-text.ts";
+import { duration } from "./figure-text.ts";
 import { figuresHtml } from "./figures-html.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
 import { style } from "./style.ts";
@@ -32,49 +31,58 @@ export function publishedHtml(published: Published): string {
 <header class="passed"><h1>How long is a service down? Cilium ${escapeHtml(published.cilium)}</h1>
 <p>${measurements.length} measured disturbances &middot; ${escapeHtml(published.publishedAt)}</p></header>
 <section>${settingsHtml(published, figures)}
-<p>Reproduce: <code>${escapeHtml(published.command)}</code></p>
+<p>Reproduce: ${published.campaigns.map(({ command }) => `<code>${escapeHtml(command)}</code>`).join(", ")}</p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 <h3>Every row</h3><div class="wide"><table><tr>${columns.map((c) => `<th>${c}</th>`).join("")}</tr>
 ${rowsOf(published)
   .map(({ row }) => `<tr>${columns.map((c) => `<td>${escapeHtml(row[c])}</td>`).join("")}</tr>`)
   .join("\n")}</table></div>
 ${figuresHtml(figures, measurements)}
-<h3>By target cluster</h3><div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>target cluster</th><th>largest outage</th></tr>
-${figures
-  .flatMap((f) =>
-    Object.entries(f.byStruck).map(
-      ([struck, d]) =>
-        `<tr><td>${escapeHtml(f.scenario)}</td><td>${f.affinity}</td><td>${escapeHtml(struck)}</td><td>${escapeHtml(largestText(d, "away"))}</td></tr>`,
-    ),
-  )
-  .join("\n")}</table></div>
+${withoutFigureHtml(published)}
 ${spoiledHtml(published)}</section></body></html>
 `;
 }
 
 /** Each setting, by its hash, with the range of its labs' calibration task. */
-function settingsHtml({ meshproof, series }: Published, figures: readonly Figure[]): string {
+function settingsHtml({ meshproof, campaigns, measurements }: Published, figures: readonly Figure[]): string {
   const settings = Map.groupBy(figures, (f) => `${f.settingHash} ${f.sourceHash}`);
-  const lines = [...settings.values()].flatMap(([f]) => {
+  const lines = [...settings.values()].flatMap((of) => {
+    const [f] = of;
     if (f === undefined) return [];
     const { machine, kernel, kubernetes, imageSource } = f.setting;
+    const calibrations = of.flatMap((figure) => figure.calibrationMs ?? []);
+    const [fastest, slowest] = [Math.min(...calibrations), Math.max(...calibrations)];
     const calibration =
-      f.calibrationMs === undefined
+      calibrations.length === 0
         ? ""
-        : `; the calibration task took ${duration(f.calibrationMs[0])} to ${duration(f.calibrationMs[1])}`;
+        : `; the calibration task took ${duration(fastest)} to ${duration(slowest)}`;
     return [
-      `<li>${f.tuned === true ? "tuned" : "untuned"}, application ${f.application ?? "default"}: ${escapeHtml(machine)}, kernel ${escapeHtml(kernel)}, Kubernetes ${escapeHtml(kubernetes)}, images from ${escapeHtml(imageSource)}; setting ${f.settingHash?.slice(0, 12)}, sources ${f.sourceHash?.slice(0, 12)}, method ${f.method}${calibration}</li>`,
+      `<li>${f.tuned === true ? "tuned" : "untuned"}, application ${f.application ?? "default"}, ${of.length} row${of.length === 1 ? "" : "s"}: ${escapeHtml(machine)}, kernel ${escapeHtml(kernel)}, Kubernetes ${escapeHtml(kubernetes)}, images from ${escapeHtml(imageSource)}; setting ${f.settingHash?.slice(0, 12)}, sources ${f.sourceHash?.slice(0, 12)}, method ${f.method}${calibration}</li>`,
     ];
   });
-  return `<ul>${lines.join("\n")}</ul><p>Meshproof ${escapeHtml(meshproof)}; series ${series.map(escapeHtml).join(", ")}.</p>`;
+  const commits = [...new Set(measurements.flatMap((m) => m.campaign?.commit ?? []))];
+  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)}; series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>`;
+}
+
+/** Attempts that ended before there was a measurement. */
+function withoutFigureHtml({ campaigns }: Published): string {
+  const attempts = campaigns.flatMap(({ rows }) =>
+    rows.flatMap((row) =>
+      row.withoutFigure.map(
+        ({ run, at, reasons }) => `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}`,
+      ),
+    ),
+  );
+  if (attempts.length === 0) return "<p>Every attempt gave a figure.</p>";
+  return `<h3>Attempts without a figure</h3><ul>${attempts.map((a) => `<li>${escapeHtml(a)}</li>`).join("\n")}</ul>`;
 }
 
 function spoiledHtml({ spoiled }: Published): string {
   if (spoiled.length === 0) return "<p>The test machine spoiled no measurement.</p>";
-  return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures.</p><ul>${spoiled
+  return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures; how long each outage was shows what that leaves out.</p><ul>${spoiled
     .map(
       (s) =>
-        `<li>${escapeHtml(`${s.scenario}, ${s.affinity}, ${s.tuned ? "tuned" : "untuned"}, ${s.application}, ${s.at}: ${s.why.join("; ")}`)}</li>`,
+        `<li>${escapeHtml(`${rowNameOf(s)}, ${s.at}: ${s.outcome}, outage ${s.censored ? "> " : ""}${duration(s.outageMs)}; ${s.why.join("; ")}`)}</li>`,
     )
     .join("\n")}</ul>`;
 }
@@ -90,6 +98,8 @@ const headlineColumns = [
   "outage, median (interval)",
   "largest",
   "worst vantage point",
+  "after healing, median (largest)",
+  "worst vantage point after healing",
 ] as const;
 
 /** The table of `docs/results`: every published figure of every version. */
@@ -104,7 +114,7 @@ export const headlineTable = (all: readonly Published[]): string =>
   tableOf(
     all
       .flatMap(rowsOf)
-      .filter(({ figure }) => isHeadline(figure))
+      .filter(({ headline }) => headline)
       .map(({ row }) => row),
     headlineColumns,
   );

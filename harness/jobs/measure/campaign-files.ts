@@ -4,7 +4,7 @@ import { readUserFile } from "#harness/config/user-file.ts";
 import { troublesOf } from "#harness/judge/provenance.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord, type RecordFormat } from "#harness/lib/records.ts";
-import { packedLine, readLosses } from "#harness/measure/loss-files.ts";
+import { lastLosses, packedLine } from "#harness/measure/loss-files.ts";
 import { correctSeries, readSeries } from "#harness/measure/series.ts";
 import { type CampaignEntry, campaignEntryFormat } from "#harness/model/campaign-journal.ts";
 import type { LossRecord } from "#harness/model/loss-record.ts";
@@ -128,7 +128,7 @@ export class CampaignFiles {
   /** A loss record without its measurement is of a run that a kill ended between the two: always the last line. */
   #cutOrphan(): void {
     const path = this.#path(lossesFile);
-    const last = readLosses(path).at(-1);
+    const last = lastLosses(path);
     if (last === undefined || this.#measurements.some((m) => m.runId === last.runId && m.at === last.at))
       return;
     const bytes = readFileSync(path);

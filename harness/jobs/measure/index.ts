@@ -1,9 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { type CampaignPlan, campaignName, readCampaignPlan } from "#harness/config/campaign-plan.ts";
-import { planLab } from "#harness/config/plan.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
-import { hashOf } from "#harness/lib/canonical-json.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
@@ -23,6 +21,7 @@ import { type Campaign, runCampaign } from "./campaign.ts";
 import { CampaignFiles, seriesFile } from "./campaign-files.ts";
 import { labWorld } from "./lab-world.ts";
 import { refuseOtherPart } from "./mixture.ts";
+import { labPlansOf, planHash } from "./plan-hash.ts";
 import { scheduleOf } from "./schedule.ts";
 import { type CampaignSummary, summaryOf } from "./summary.ts";
 import { resolveRows } from "./titles.ts";
@@ -62,11 +61,7 @@ export async function prepareCampaign(options: PrepareOptions): Promise<Prepared
       `--part ${part} is not a name: lower-case letters, digits, '-' and '.'`,
     );
   const plan = await readCampaignPlan(file);
-  const plans = new Map<string, KindLabPlan>();
-  for (const [name, { labFile, cilium, kubernetes }] of Object.entries(plan.settings)) {
-    const versions = given({ cilium: listOf(cilium), kubernetes: listOf(kubernetes) });
-    plans.set(name, await planLab({ lab, labFile, ...versions }));
-  }
+  const plans = await labPlansOf(plan, lab);
   const suites = await loadAllSuites(options.suitesDir);
   const clustersOf = (setting: string) => plans.get(setting)?.clusters.map((c) => c.name) ?? [];
   const rows = resolveRows(plan, { file, suites, clustersOf });
@@ -101,24 +96,8 @@ function requireSamePart(
   );
 }
 
-const listOf = <T>(value: T | undefined): readonly T[] | undefined =>
-  value === undefined ? undefined : [value];
-
 const folderOf = (name: string, part: string | undefined): string =>
   join(reportsDir(), "campaigns", name, ...(part === undefined ? [] : [part]));
-
-/** Of all that decides what is measured, in which order, and in which labs; not of paths and comments. */
-function planHash(plan: CampaignPlan, plans: ReadonlyMap<string, KindLabPlan>): string {
-  const settings = Object.fromEntries(
-    [...plans].map(([name, { lab: _, labFile: _f, suites: _s, ciliumReason: _r, ...setting }]) => [
-      name,
-      setting,
-    ]),
-  );
-  const { name, seed, runsPerSetUp } = plan;
-  const rows = plan.rows.map(({ seconds: _, ...row }) => row);
-  return hashOf({ name, seed, runsPerSetUp, rows, settings });
-}
 
 /** Changed files spoil what is published later, so a campaign without a part of its own does not begin with them. */
 export function requireCleanSources({ campaign }: PreparedCampaign): void {

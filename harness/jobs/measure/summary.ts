@@ -3,6 +3,7 @@ import { campaignDurations, remainingMs } from "./campaign.ts";
 import { type CampaignFiles, type CampaignMeasurement, counts, seriesFile } from "./campaign-files.ts";
 import { labsMs, roughly } from "./estimate.ts";
 import { keyOf } from "./schedule.ts";
+import type { ResolvedRow } from "./titles.ts";
 
 export interface RowSummary {
   readonly row: string;
@@ -17,6 +18,8 @@ export interface RowSummary {
   readonly spoiled: number;
   /** Runs that gave no figure that counts, however often they were tried. */
   readonly givenUp: number;
+  /** Runs that are neither measured nor given up. */
+  readonly left: number;
 }
 
 /** What a campaign has measured, and what is left. */
@@ -37,16 +40,19 @@ export interface CampaignSummary {
   readonly rows: readonly RowSummary[];
 }
 
-export function summaryOf(campaign: Campaign, files: CampaignFiles): CampaignSummary {
-  const { stamp, schedule } = campaign;
+type CountedRow = Pick<ResolvedRow, "name" | "setting" | "runs" | "labs">;
+
+/** What became of the runs of each row. */
+export function rowSummaries(
+  { rows, attempts }: { readonly rows: readonly CountedRow[]; readonly attempts: number },
+  files: CampaignFiles,
+): RowSummary[] {
   const { done, failedAttempts } = files.soFar();
-  const rows = campaign.rows.map((row): RowSummary => {
+  return rows.map((row) => {
     const own = files.measurements.filter((m) => m.campaign.row === row.name);
     const counted = own.filter(counts);
     const keys = Array.from({ length: row.runs }, (_, i) => keyOf({ row: row.name, run: i + 1 }));
-    const givenUp = keys.filter(
-      (key) => !done.has(key) && (failedAttempts.get(key) ?? 0) >= campaign.attempts,
-    ).length;
+    const givenUp = keys.filter((key) => !done.has(key) && (failedAttempts.get(key) ?? 0) >= attempts).length;
     return {
       row: row.name,
       setting: row.setting,
@@ -57,10 +63,15 @@ export function summaryOf(campaign: Campaign, files: CampaignFiles): CampaignSum
       failed: counted.filter((m) => m.outcome === "fail").length,
       spoiled: own.length - counted.length,
       givenUp,
+      left: keys.filter((key) => !done.has(key)).length - givenUp,
     };
   });
+}
+
+export function summaryOf(campaign: Campaign, files: CampaignFiles): CampaignSummary {
+  const { stamp, schedule } = campaign;
+  const rows = rowSummaries(campaign, files);
   const sum = (of: (row: RowSummary) => number): number => rows.reduce((all, row) => all + of(row), 0);
-  const left = sum((row) => row.runs - row.measured - row.givenUp);
   return {
     campaign: stamp.name,
     ...(stamp.part === undefined ? {} : { part: stamp.part }),
@@ -70,7 +81,7 @@ export function summaryOf(campaign: Campaign, files: CampaignFiles): CampaignSum
     failed: sum((row) => row.failed),
     spoiled: sum((row) => row.spoiled),
     givenUp: sum((row) => row.givenUp),
-    complete: left === 0,
+    complete: rows.every((row) => row.left === 0),
     leftMs: remainingMs(campaign, files),
     totalMs: labsMs(schedule, campaignDurations(campaign.rows, files)),
     rows,

@@ -10,7 +10,7 @@ import {
 import { violationsOf } from "#harness/judge/published.ts";
 import { exampleMeasurement } from "#harness/model/examples.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
-import type { Published } from "#harness/model/published.ts";
+import type { PlannedRow, Published, PublishedCampaign, Spoiled } from "#harness/model/published.ts";
 import { resultsTable } from "#harness/report/published.ts";
 import { tableRows } from "./pages.ts";
 
@@ -34,10 +34,30 @@ const good: readonly Measurement[] = Array.from({ length: 20 }, (_, i) =>
   }),
 );
 
+/** The plan that measurements fulfil. */
+function plannedRows(measurements: readonly Measurement[]): PlannedRow[] {
+  return [...Map.groupBy(measurements, (m) => m.scenario).values()].flatMap(([m, ...others]) =>
+    m === undefined
+      ? []
+      : {
+          ...{ scenario: m.scenario, affinity: m.affinity, application: m.application ?? "exits" },
+          ...{ tuned: m.tuned === true, runs: others.length + 1, labs: 5, givenUp: 0, withoutFigure: [] },
+        },
+  );
+}
+
+function campaignOf(measurements: readonly Measurement[]): PublishedCampaign {
+  const [name, folder] = ["x", "reports/campaigns/x"];
+  return {
+    ...{ name, plan: `${folder}/plan.yaml`, series: `${folder}/series.ndjson`, command: "c" },
+    rows: plannedRows(measurements),
+  };
+}
+
 function publishedOf(measurements: readonly Measurement[]): Published {
   return {
-    ...{ schema: 2, cilium: "1.19.4", publishedAt: "", meshproof: "abc", command: "c", limits: [] },
-    ...{ series: ["reports/campaigns/x.ndjson"], spoiled: [], measurements },
+    ...{ schema: 3, cilium: "1.19.4", publishedAt: "", meshproof: "abc", limits: [] },
+    ...{ campaigns: [campaignOf(measurements)], spoiled: [], measurements },
   };
 }
 
@@ -46,8 +66,8 @@ function versionOf(measurements: readonly Measurement[]): PublishedVersion {
   const published = publishedOf(measurements);
   return {
     published,
+    again: published,
     rows: tableRows(resultsTable([published])),
-    series: measurements,
     losses: { of: new Set(measurements.map(keyOf)), bytes: 1000 },
   };
 }
@@ -91,6 +111,45 @@ test("a good file with its rows passes, also with several rows", () => {
   expect(cells("cluster lost")?.n).toBe("4 from 1 lab; too few runs (4 of 10, from 1 of 3 labs)");
 });
 
+test("a row counts the runs that gave it no figure, and shows how long the spoiled outages were", () => {
+  const { rows } = versionOf(good);
+  expect(rows[0]?.n).toBe("20 from 5 labs");
+  const version = lacking();
+  expect(violationsOf(version)).toEqual([]);
+  expect(version.rows[0]?.n).toBe(
+    "19 from 5 labs; 1 more spoiled by the test machine (1 failed, outage median 700 ms, largest 700 ms); 2 more ended without a figure; 1 of the plan's 20 given up; too few runs (19 of 20, from 5 of 5 labs)",
+  );
+});
+
+/** The good version, of which one run was spoiled at every try, and two attempts gave no figure. */
+function lacking(): PublishedVersion {
+  const kept = good.filter((_, i) => i !== 4);
+  const campaign = campaignOf(good);
+  const attempt = { run: 3, at: "t", reasons: ["why"] };
+  const rows = campaign.rows.map((row) => ({ ...row, givenUp: 1, withoutFigure: [attempt, attempt] }));
+  const spoiled: Spoiled = {
+    ...{ scenario: plain.scenario, affinity: plain.affinity, tuned: true, application: "exits" },
+    ...{ runId: "r", at: "t4", outcome: "fail", why: ["late"], outageMs: 700, censored: false },
+  };
+  const published = { ...publishedOf(kept), campaigns: [{ ...campaign, rows }], spoiled: [spoiled] };
+  return {
+    ...versionOf(kept),
+    ...{ published, again: published, rows: tableRows(resultsTable([published])) },
+  };
+}
+
+/** A version that was made of other campaigns than it shows. */
+const differing = (version: PublishedVersion, change: Partial<Published>): PublishedVersion => ({
+  ...version,
+  again: { ...version.published, ...change },
+});
+
+/** A version with other campaigns, shown as they are. */
+const withCampaigns = (campaigns: Published["campaigns"]): PublishedVersion => {
+  const published = { ...publishedOf(good), campaigns };
+  return { ...versionOf(good), published, again: published };
+};
+
 /** The good version with a change of every measurement. */
 const each = (change: (m: Measurement, i: number) => Measurement): PublishedVersion =>
   versionOf(good.map(change));
@@ -118,7 +177,6 @@ describe("a breach is named by its rule", () => {
     ["no worst one after healing", 3, edited("worst vantage point after healing", "")],
     ["a censored value as a number", 3, edited("largest", "590 ms, of 20")],
     ["failed runs that are not shown", 4, edited("failed of n", "0 of 20")],
-    ["a run of the series that is not published", 4, { ...versionOf(good.slice(1)), series: good }],
     ["a figure without a row", 4, { ...base, rows: [] }],
     ["a sample that is not stated", 5, edited("n", "many")],
     [
@@ -159,10 +217,62 @@ describe("a breach is named by its rule", () => {
     ["changed sources", 11, each((m) => ({ ...m, sourceTree: "changed" }))],
     ["a spoiled run", 11, each((m, i) => (i === 1 ? { ...m, machineTroubles: ["late"] } : m))],
     ["a run without a verdict", 11, each((m, i) => (i === 1 ? { ...m, outcome: "unknown" } : m))],
-    ["a run that no series has", 11, { ...base, series: good.slice(1) }],
     ["no loss record", 11, { ...base, losses: { of: new Set<string>(), bytes: 0 } }],
     ["too large loss records", 11, { ...base, losses: { ...base.losses, bytes: mostLossBytes + 1 } }],
     ["no measurement", 11, versionOf([])],
+  ])("%s: rule %i", (_name, rule, version) => {
+    expect(rulesOf(version)).toContain(rule);
+  });
+});
+
+describe("what plans, series and journals say otherwise is named by its rule", () => {
+  test.each<[string, number, PublishedVersion]>([
+    [
+      "a spoiled run that is not listed",
+      4,
+      differing(
+        { ...lacking(), published: { ...lacking().published, spoiled: [] } },
+        { spoiled: lacking().published.spoiled },
+      ),
+    ],
+    [
+      "runs that the row does not count",
+      4,
+      { ...lacking(), rows: lacking().rows.map((r) => ({ ...r, n: "19 from 5 labs; too few runs" })) },
+    ],
+    [
+      "a count that is not true",
+      4,
+      { ...base, rows: base.rows.map((r) => ({ ...r, n: `${r.n}; 1 more ended without a figure` })) },
+    ],
+    [
+      "a campaign that is not published",
+      4,
+      differing(base, { campaigns: [campaignOf(good), { ...campaignOf([]), name: "y" }] }),
+    ],
+    [
+      "a plan with more runs",
+      4,
+      withCampaigns([{ ...campaignOf(good), rows: plannedRows([...good, ...good]) }]),
+    ],
+    [
+      "a row of the plan without a figure, and not on the page",
+      4,
+      withCampaigns([campaignOf([...good, ...good.map((m) => ({ ...m, scenario: "cluster lost" }))])]),
+    ],
+    ["a row in two plans", 5, withCampaigns([campaignOf(good), { ...campaignOf(good), name: "y" }])],
+    ["a row in no plan", 5, withCampaigns([campaignOf([])])],
+    [
+      "an outage that was edited",
+      11,
+      differing(base, { measurements: good.map((m, i) => (i === 2 ? { ...m, away: lossy(4000) } : m)) }),
+    ],
+    [
+      "a run of the series that is not published",
+      4,
+      differing(versionOf(good.slice(1)), { measurements: good }),
+    ],
+    ["a run that no series has", 11, differing(base, { measurements: good.slice(1) })],
   ])("%s: rule %i", (_name, rule, version) => {
     expect(rulesOf(version)).toContain(rule);
   });

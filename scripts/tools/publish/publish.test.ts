@@ -6,11 +6,12 @@ import { keyOf } from "#harness/judge/provenance.ts";
 import { violationsOf } from "#harness/judge/published.ts";
 import { certificateViolations } from "#harness/judge/published-certificate.ts";
 import { readLosses } from "#harness/measure/loss-files.ts";
-import { readSeries } from "#harness/measure/series.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { notMeasured, publishedHtml } from "#harness/report/published.ts";
+import { readCampaigns } from "./campaigns.ts";
 import { partOf, parts, publishedDir, readCertificates, readPublished, tableRows } from "./pages.ts";
+import { publishedOf } from "./published-of.ts";
 
 const all = await readPublished();
 
@@ -35,12 +36,18 @@ test("what is published keeps rules 3 to 11 of METHOD.md", async () => {
   const rows = parts
     .filter((p) => p.file === "docs/results/README.md" && p.name === "published figures")
     .flatMap((p) => tableRows(partOf(p, page)));
+  const campaigns = (await readCampaigns()).filter((c) => c.left === 0);
+  expect([...new Set(campaigns.flatMap((c) => c.cilium))].sort(), "versions of complete campaigns").toEqual(
+    all.map((p) => p.cilium).sort(),
+  );
+  expect(campaigns.flatMap((c) => c.troubles)).toEqual([]);
   for (const published of all) {
+    const own = campaigns.filter((c) => c.cilium.includes(published.cilium));
     const lossFile = join(publishedDir, published.cilium, "losses.ndjson");
     const violations = violationsOf({
       published,
       rows: rows.filter((r) => r.Cilium === published.cilium),
-      series: published.series.flatMap((file) => readSeries(join(repoRoot(), file))),
+      again: publishedOf(own, published),
       losses: {
         of: new Set(readLosses(lossFile).map(keyOf)),
         bytes: existsSync(lossFile) ? statSync(lossFile).size : 0,

@@ -1,69 +1,88 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { readYaml } from "#harness/config/yaml-file.ts";
-import { keyOf, mostLossBytes, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
+import { keyOf, refusalsOf } from "#harness/judge/provenance.ts";
+import { violationsOf } from "#harness/judge/published.ts";
 import { certificateViolations } from "#harness/judge/published-certificate.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { found } from "#harness/lib/found.ts";
 import { checkRecord } from "#harness/lib/records.ts";
-import { lossesBeside, packedLine, readLosses } from "#harness/measure/loss-files.ts";
-import { readSeries } from "#harness/measure/series.ts";
+import { packedLine } from "#harness/measure/loss-files.ts";
 import { certificateFormat } from "#harness/model/certificate.ts";
-import type { LossRecord } from "#harness/model/loss-record.ts";
-import type { Measurement } from "#harness/model/measurement.ts";
-import type { Published, Spoiled } from "#harness/model/published.ts";
+import type { Published } from "#harness/model/published.ts";
 import { output } from "#harness/platform/command.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
-import { limits } from "#harness/report/published.ts";
+import { rowsOf } from "#harness/report/figure-rows.ts";
+import { isMeasuredByPlan, type ReadCampaign, readCampaigns } from "./campaigns.ts";
 import { publishedDir, writePages } from "./pages.ts";
+import { lossRecordsOf, publishedOf } from "./published-of.ts";
+
+/** A version's files, made and checked; nothing is written before all versions are. */
+interface Made {
+  readonly published: Published;
+  readonly losses: string;
+}
 
 /**
- * Makes `reports/published/<version>/` from the series of a campaign, and updates the pages. Refuses a tree with changes,
- * a stale method and mixed settings. Measurements that the test machine spoiled are left out, and listed.
+ * Makes `reports/published/<version>/` of every Cilium version from all its complete campaigns, and updates the pages.
+ * Throws `usage`, before anything is written, for a tree with changes, a stale method, mixed settings, and whatever the
+ * checker of `npm test` would find. Measurements that the test machine spoiled are left out of the figures, and listed.
  */
-export async function publish(
-  series: readonly string[],
-  command: string,
-  say: (line: string) => void,
-): Promise<string[]> {
-  const commit = await commitOf(series);
-  const all = series.flatMap((file) => readSeries(file));
-  const spoiled = all.filter((m) => troublesOf(m).length > 0);
-  const measurements = all.filter((m) => troublesOf(m).length === 0);
-  for (const s of spoiled.map(spoiledOf))
-    say(`not published, ${s.scenario}, ${s.affinity}: ${s.why.join("; ")}`);
-  const losses = lossRecordsOf(series, measurements);
-  const lines = losses.records.map((r) => `${packedLine(r)}\n`).join("");
-  refuse(series, [
-    ...(measurements.length === 0 ? ["there is no measurement that the test machine did not spoil"] : []),
-    ...refusalsOf(measurements),
-    ...losses.missing.map((m) => `${m.scenario}, ${m.affinity}, ${m.at}: there is no loss record`),
-    ...(Buffer.byteLength(lines) > mostLossBytes
-      ? [`the loss records take ${Buffer.byteLength(lines)} bytes, at most ${mostLossBytes} may be`]
-      : []),
-  ]);
-  const published: Published = {
-    schema: 2,
-    cilium: found(measurements[0], "measurement to publish").setting.cilium,
-    publishedAt: wallLabel(),
-    meshproof: commit,
-    command,
-    series: series.map(inRepository),
-    limits: [...limits],
-    spoiled: spoiled.map(spoiledOf),
+export async function publish(say: (line: string) => void): Promise<string[]> {
+  const all = await readCampaigns();
+  for (const { record, left } of all.filter((c) => c.left > 0))
+    say(`not published: ${record.name} is not complete, ${left} runs are left`);
+  const complete = all.filter((c) => c.left === 0);
+  if (complete.length === 0)
+    throw new MeshproofError("usage", "no campaign below reports/campaigns/ is complete", {
+      remedy: "npm run mesh -- measure reports/campaigns/NAME/plan.yaml",
+    });
+  const meshproof = await commitOf(complete);
+  const publishedAt = wallLabel();
+  const made: Made[] = [];
+  for (const campaigns of Map.groupBy(complete, (c) => c.cilium[0]).values())
+    made.push(await madeOf(campaigns, publishedOf(campaigns, { meshproof, publishedAt })));
+  const written: string[] = [];
+  for (const { published, losses } of made) {
+    for (const { scenario, affinity, why } of published.spoiled)
+      say(`not in the figures: ${scenario}, ${affinity}: ${why.join("; ")}`);
+    const dir = join(publishedDir, published.cilium);
+    await mkdir(dir, { recursive: true });
+    await writeReportFile(join(dir, "failover.json"), jsonOf(published));
+    await writeReportFile(join(dir, "losses.ndjson"), losses);
+    written.push(...["failover.json", "failover.html", "losses.ndjson"].map((f) => join(dir, f)));
+  }
+  return [...written, ...(await writePages())];
+}
+
+async function madeOf(campaigns: readonly ReadCampaign[], published: Published): Promise<Made> {
+  const { measurements } = published;
+  const records = lossRecordsOf(
+    campaigns.map((c) => join(repoRoot(), c.losses)),
     measurements,
-  };
-  const dir = join(publishedDir, published.cilium);
-  await mkdir(dir, { recursive: true });
-  await writeReportFile(join(dir, "failover.json"), jsonOf(published));
-  await writeReportFile(join(dir, "losses.ndjson"), lines);
-  return [
-    ...["failover.json", "failover.html", "losses.ndjson"].map((f) => join(dir, f)),
-    ...(await writePages()),
-  ];
+  );
+  const losses = records.map((r) => `${packedLine(r)}\n`).join("");
+  const ofOtherPlans: string[] = [];
+  for (const campaign of campaigns)
+    if (!(await isMeasuredByPlan(campaign)))
+      ofOtherPlans.push(
+        `${campaign.record.plan} is not the plan by which ${campaign.record.name} was measured`,
+      );
+  const violations = violationsOf({
+    published,
+    again: published,
+    rows: rowsOf(published).map(({ row }) => row),
+    losses: { of: new Set(records.map(keyOf)), bytes: Buffer.byteLength(losses) },
+  });
+  refuse(campaigns, [
+    ...campaigns.flatMap((c) => c.troubles),
+    ...ofOtherPlans,
+    ...refusalsOf(measurements),
+    ...violations.map(({ rule, what }) => `${what} (rule ${rule})`),
+  ]);
+  return { published, losses };
 }
 
 /** One measurement a line, so that a change of one is one line of a diff. */
@@ -72,53 +91,29 @@ function jsonOf({ measurements, ...head }: Published): string {
   return `${JSON.stringify(head, null, 2).replace(/\n}$/, "")},\n  "measurements": [\n${lines}\n  ]\n}\n`;
 }
 
-const spoiledOf = (m: Measurement): Spoiled => ({
-  scenario: m.scenario,
-  affinity: m.affinity,
-  tuned: m.tuned === true,
-  application: m.application ?? "exits",
-  runId: m.runId,
-  at: m.at,
-  why: [...troublesOf(m)],
-});
-
-function lossRecordsOf(
-  series: readonly string[],
-  measurements: readonly Measurement[],
-): { readonly records: readonly LossRecord[]; readonly missing: readonly Measurement[] } {
-  const all = new Map(series.flatMap((file) => readLosses(lossesBeside(file))).map((r) => [keyOf(r), r]));
-  return {
-    records: measurements.flatMap((m) => all.get(keyOf(m)) ?? []),
-    missing: measurements.filter((m) => !all.has(keyOf(m))),
-  };
-}
-
-/** The commit of a tree without changes, in which the series are. */
-async function commitOf(series: readonly string[]): Promise<string> {
+/** The commit of a tree without changes, in which the campaigns are. */
+async function commitOf(campaigns: readonly ReadCampaign[]): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     (await output("git", ["-C", repoRoot(), ...args])).trim();
   const changed = await git("status", "--porcelain");
-  refuse(series, [
+  refuse(campaigns, [
     ...(changed === "" ? [] : [`the tree has changes: ${changed.split("\n").slice(0, 3).join(", ")}`]),
   ]);
-  for (const file of series)
-    if ((await git("ls-files", "--", inRepository(file))) === "")
-      refuse(series, [`${file} is not committed in this repository`]);
+  for (const file of campaigns.flatMap((c) => c.files))
+    if ((await git("ls-files", "--", file)) === "") refuse(campaigns, [`${file} is not committed`]);
   return git("rev-parse", "--short", "HEAD");
 }
 
-function inRepository(file: string): string {
-  const path = relative(repoRoot(), resolve(file));
-  if (path.startsWith("..") || isAbsolute(path)) refuse([file], ["it is outside this repository"]);
-  return path;
-}
-
-function refuse(series: readonly string[], reasons: readonly string[]): void {
+function refuse(campaigns: readonly ReadCampaign[], reasons: readonly string[]): void {
   if (reasons.length > 0)
-    throw new MeshproofError("usage", `${series.join(", ")} cannot be published: ${reasons.join("; ")}`, {
-      remedy:
-        "commit the series below reports/campaigns/ and everything else, and name series of one Cilium version, measured by the present method from committed sources",
-    });
+    throw new MeshproofError(
+      "usage",
+      `${campaigns.map((c) => c.record.name).join(", ")} cannot be published: ${reasons.join("; ")}`,
+      {
+        remedy:
+          "commit reports/campaigns/ and everything else, and measure by the present method from committed sources",
+      },
+    );
 }
 
 /** Publishes a certificate written by `certify`, under its target version. Refuses one that the checker would refuse. */
