@@ -165,10 +165,13 @@ function intervalStated(d: Distribution | undefined, text: string): boolean {
 
 function accountedStated({ accounted }: Figure, text: string): boolean {
   if (accounted === undefined) return text === "no outage";
-  const stated = /^(\d+) % ± (\d+) %, worst run (\d+) %$/.exec(text);
-  const { share, shareError, worst } = accounted;
+  const { share, shareError, worst, resolved, unobserved, runs } = accounted;
+  if (unobserved === runs) return text === "not observed";
+  const stated = /^(\d+) % ± (\d+) %, worst run (\d+) %; resolved (\d+) %/.exec(text);
   return (
     stated !== null &&
-    [share, shareError, worst].every((value, i) => Number(stated[i + 1]) === Math.round(value * 100))
+    [share, shareError, worst, resolved].every(
+      (value, i) => Number(stated[i + 1]) === Math.round(value * 100),
+    )
   );
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
-import { boundaries, type Measurement } from "./measurement.ts";
+import { boundaries, type Measurement, type Phases } from "./measurement.ts";
 
 /** A link whose boundaries have a larger error than this share of it is not resolved. */
 const resolvedShare = 0.25;
@@ -12,7 +12,10 @@ export const accountedSchema = z.strictObject({
   shareError: z.number(),
   /** The same share of the run in which it is smallest. */
   worst: z.number(),
-  /** Runs with losses. */
+  /** The part of the lost time that is in links whose boundaries are known well enough. */
+  resolved: z.number(),
+  /** Runs with losses, and those of them in which no link was observed. */
+  unobserved: z.number(),
   runs: z.number(),
   /** Of each link, in the order of the chain; null: not resolved. */
   links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number().nullable() })),
@@ -26,21 +29,31 @@ export function accountedOf(measurements: readonly Measurement[]): Accounted | u
     .map((p) => ({ ...p, totalMs: p.accountedMs + p.unexplainedMs }))
     .filter((p) => p.totalMs > 0);
   if (phases.length === 0) return undefined;
-  const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
   const totalMs = sum(phases.map((p) => p.totalMs));
+  const links = boundaries.flatMap((upTo) =>
+    linkOf(phases.flatMap((p) => p.links.filter((l) => l.upTo === upTo))),
+  );
   return {
     share: thousandths(sum(phases.map((p) => p.accountedMs)) / totalMs),
     shareError: thousandths(sum(phases.map((p) => p.accountedErrorMs)) / totalMs),
     worst: thousandths(Math.min(...phases.map((p) => p.accountedMs / p.totalMs))),
+    resolved: thousandths(sum(links.filter((l) => l.medianMs !== null).map((l) => l.totalMs)) / totalMs),
+    unobserved: phases.filter((p) => p.links.length === 0).length,
     runs: phases.length,
-    links: boundaries.flatMap((upTo) => {
-      const links = phases.flatMap((p) => p.links.filter((l) => l.upTo === upTo));
-      if (links.length === 0) return [];
-      const lengths = links.map((l) => l.ms);
-      const resolved = sum(links.map((l) => l.errorMs)) <= resolvedShare * sum(lengths);
-      return [{ upTo, medianMs: resolved ? quantile(lengths, 0.5) : null }];
-    }),
+    links: links.map(({ upTo, medianMs }) => ({ upTo, medianMs })),
   };
 }
+
+/** One link of all runs together; none if no run has it. */
+function linkOf(links: readonly Phases["links"][number][]) {
+  const [first] = links;
+  if (first === undefined) return [];
+  const lengths = links.map((l) => l.ms);
+  const totalMs = sum(lengths);
+  const resolved = sum(links.map((l) => l.errorMs)) <= resolvedShare * totalMs;
+  return [{ upTo: first.upTo, totalMs, medianMs: resolved ? quantile(lengths, 0.5) : null }];
+}
+
+const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
 
 const thousandths = (share: number): number => Math.round(share * 1000) / 1000;

@@ -61,6 +61,8 @@ const figureSchema = z.strictObject({
   sourceHash: z.string().exactOptional(),
   runs: z.number(),
   labs: z.number(),
+  /** The fewest and the most runs of a lab. */
+  runsOfLab: z.tuple([z.number(), z.number()]),
   failed: z.number(),
   /** Runs with figures and without a verdict, because Kubernetes itself was slow. */
   undecided: z.number(),
@@ -111,13 +113,15 @@ export function figuresOf(measurements: readonly Measurement[], seed: number): F
 function figureOf(all: readonly Measurement[], seed: number): Figure {
   const first = found(all[0], "measurement in its group");
   const good = all.filter(givesFigures);
+  const perLab = [...Map.groupBy(good, labOf).values()].map((of) => of.length);
   const calibrations = good.flatMap((m) => m.calibrationMs ?? []);
   const outageOf = (of: readonly Measurement[]): Distribution =>
     found(windowOf(of, "away", seed), "measurement of a target cluster").outageMs;
   return {
     ...identity(first),
     runs: good.length,
-    labs: new Set(good.map(labOf)).size,
+    labs: perLab.length,
+    runsOfLab: perLab.length === 0 ? [0, 0] : [Math.min(...perLab), Math.max(...perLab)],
     failed: good.filter((m) => m.outcome === "fail").length,
     undecided: good.filter((m) => m.outcome === "unknown").length,
     unknown: all.length - good.length,

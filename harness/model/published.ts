@@ -19,6 +19,11 @@ const spoiledSchema = z.object({
 /** A measurement whose figures are not published because the test machine spoiled it. */
 export type Spoiled = Infer<typeof spoiledSchema>;
 
+const attemptSchema = z.object({
+  run: z.number().int().positive(),
+  at: z.string(),
+  reasons: z.array(z.string()),
+});
 const plannedRowSchema = z.object({
   scenario: z.string(),
   affinity: z.enum(affinities),
@@ -29,9 +34,9 @@ const plannedRowSchema = z.object({
   /** Runs that gave no figure that counts, however often they were tried. */
   givenUp: z.number().int().nonnegative(),
   /** Attempts that ended before there was a measurement. */
-  withoutFigure: z.array(
-    z.object({ run: z.number().int().positive(), at: z.string(), reasons: z.array(z.string()) }),
-  ),
+  withoutFigure: z.array(attemptSchema),
+  /** Measured runs that did not pass, with the budget that each missed. */
+  notPassed: z.array(attemptSchema),
 });
 /** What a plan demands of a row, and what of it was not reached. */
 export type PlannedRow = Infer<typeof plannedRowSchema>;

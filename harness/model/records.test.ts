@@ -74,6 +74,7 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
                 ...{ runs: fc.integer({ min: 1 }), labs: fc.integer({ min: 1 }) },
                 ...{ tuned: fc.boolean(), givenUp: fc.nat() },
                 withoutFigure: many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts })),
+                notPassed: many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts })),
               }),
             ),
           }),

@@ -81,8 +81,10 @@ function rowOf(f: Figure, published: Published): Row {
 }
 
 function sampleText(f: Figure, published: Published): string {
+  const [fewest, most] = f.runsOfLab;
+  const uneven = fewest === most ? "" : ` (${fewest} to ${most} each)`;
   return [
-    `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}`,
+    `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}${uneven}`,
     ...leftOutText(f, published),
     ...[tooFewRuns(f) ?? []].flat(),
   ].join("; ");

@@ -76,7 +76,9 @@ export const counts = (f: Figure, { median, largest }: Distribution): string =>
 
 /** The share of the outages between boundaries that were both observed. */
 export function accountedText({ accounted }: Figure): string {
-  return accounted === undefined
-    ? "no outage"
-    : `${percent(accounted.share)} ± ${percent(accounted.shareError)}, worst run ${percent(accounted.worst)}`;
+  if (accounted === undefined) return "no outage";
+  const { share, shareError, worst, resolved, unobserved, runs } = accounted;
+  if (unobserved === runs) return "not observed";
+  const without = unobserved === 0 ? "" : `, ${unobserved} of ${runs} runs without a link`;
+  return `${percent(share)} ± ${percent(shareError)}, worst run ${percent(worst)}; resolved ${percent(resolved)}${without}`;
 }

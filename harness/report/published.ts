@@ -1,5 +1,5 @@
 import { markdownTable } from "markdown-table";
-import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import { type Figure, figuresOf, labOf } from "#harness/model/figures.ts";
 import { columns, type Published, type Row, rowNameOf } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { rowsOf } from "./figure-rows.ts";
@@ -14,7 +14,7 @@ export const limits: readonly string[] = [
   "kind: nodes are containers on one host, so there is no physical network, and a packet between clusters takes microseconds.",
   "Two nodes and two backends per cluster, one service: larger clusters have more to update.",
   "All timestamps come from the clock of one machine.",
-  "A tuned lab answers how long Cilium itself takes: the EndpointSlice controller batches changes for 100 ms instead of backing off, etcd does not wait for the disk, echo backends run in real time (SCHED_FIFO), Hubble is off. An untuned lab has Kubernetes' defaults, real fsync, backends without real-time scheduling and Hubble as in the chart: it answers what a client of such a cluster on this machine sees. Neither has Envoy.",
+  "A tuned lab leaves out delays of Kubernetes and of the machine that hide what Cilium does; most of what is left can still be Kubernetes', as the links show. In it the EndpointSlice controller batches changes for 100 ms instead of backing off, etcd does not wait for the disk, echo backends that run when a measurement begins run in real time (SCHED_FIFO), Hubble is off. An untuned lab has Kubernetes' defaults, real fsync, backends without real-time scheduling and Hubble as in the chart: it answers what a client of such a cluster on this machine sees. Neither has Envoy.",
   "Probers and harness run in real time in both: they are the instrument.",
 ];
 
@@ -28,17 +28,18 @@ export function publishedHtml(published: Published): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Failover of Cilium Cluster Mesh ${escapeHtml(published.cilium)}</title><style>${style}</style></head><body>
-<header class="passed"><h1>How long is a service down? Cilium ${escapeHtml(published.cilium)}</h1>
+<header><h1>Failover of Cilium ${escapeHtml(published.cilium)}: what clients lost in these labs</h1>
 <p>${measurements.length} measured disturbances &middot; ${escapeHtml(published.publishedAt)}</p></header>
 <section>${settingsHtml(published, figures)}
-<p>Reproduce: ${published.campaigns.map(({ command }) => `<code>${escapeHtml(command)}</code>`).join(", ")}</p>
+<p>Reproduce: check out the commit that measured, then ${published.campaigns.map(({ command }) => `<code>${escapeHtml(command)} --part again</code>`).join(", ")}</p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 <h3>Every row</h3><div class="wide"><table><tr>${columns.map((c) => `<th>${c}</th>`).join("")}</tr>
 ${rowsOf(published)
   .map(({ row }) => `<tr>${columns.map((c) => `<td>${escapeHtml(row[c])}</td>`).join("")}</tr>`)
   .join("\n")}</table></div>
 ${figuresHtml(figures, measurements)}
-${withoutFigureHtml(published)}
+${attemptsHtml(published, "notPassed", "Runs that failed or are undecided")}
+${attemptsHtml(published, "withoutFigure", "Attempts without a figure")}
 ${spoiledHtml(published)}</section></body></html>
 `;
 }
@@ -60,25 +61,31 @@ function settingsHtml({ meshproof, campaigns, measurements }: Published, figures
       `<li>${f.tuned === true ? "tuned" : "untuned"}, application ${f.application ?? "default"}, ${of.length} row${of.length === 1 ? "" : "s"}: ${escapeHtml(machine)}, kernel ${escapeHtml(kernel)}, Kubernetes ${escapeHtml(kubernetes)}, images from ${escapeHtml(imageSource)}; setting ${f.settingHash?.slice(0, 12)}, sources ${f.sourceHash?.slice(0, 12)}, method ${f.method}${calibration}</li>`,
     ];
   });
+  const labs = [...Map.groupBy(measurements, labOf)]
+    .map(
+      ([lab, [m]]) => `${lab}: ${m?.calibrationMs === undefined ? "not timed" : duration(m.calibrationMs)}`,
+    )
+    .sort();
+  const times = measurements.map((m) => m.at).sort();
   const commits = [...new Set(measurements.flatMap((m) => m.campaign?.commit ?? []))];
-  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)}; series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>`;
+  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)}; series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
+<p>From ${escapeHtml(times[0] ?? "")} to ${escapeHtml(times.at(-1) ?? "")}, on one host: intervals cover labs, not days or machines. Calibration task of each lab: ${labs.map(escapeHtml).join(", ")}.</p>`;
 }
 
-/** Attempts that ended before there was a measurement. */
-function withoutFigureHtml({ campaigns }: Published): string {
+/** Runs by name, with the reasons that the journal has. */
+function attemptsHtml({ campaigns }: Published, of: "notPassed" | "withoutFigure", title: string): string {
   const attempts = campaigns.flatMap(({ rows }) =>
     rows.flatMap((row) =>
-      row.withoutFigure.map(
-        ({ run, at, reasons }) => `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}`,
-      ),
+      row[of].map(({ run, at, reasons }) => `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}`),
     ),
   );
-  if (attempts.length === 0) return "<p>Every attempt gave a figure.</p>";
-  return `<h3>Attempts without a figure</h3><ul>${attempts.map((a) => `<li>${escapeHtml(a)}</li>`).join("\n")}</ul>`;
+  if (attempts.length === 0) return `<p>${title}: none.</p>`;
+  return `<h3>${title}</h3><ul>${attempts.map((a) => `<li>${escapeHtml(a)}</li>`).join("\n")}</ul>`;
 }
 
 function spoiledHtml({ spoiled }: Published): string {
-  if (spoiled.length === 0) return "<p>The test machine spoiled no measurement.</p>";
+  if (spoiled.length === 0)
+    return "<p>No measurement was spoiled by lateness, stalls or clock error of a prober, or by disturbances of the host.</p>";
   return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures; how long each outage was shows what that leaves out.</p><ul>${spoiled
     .map(
       (s) =>
@@ -97,6 +104,7 @@ const headlineColumns = [
   "failed of n",
   "outage, median (interval)",
   "largest",
+  "lost time, median (largest)",
   "worst vantage point",
   "after healing, median (largest)",
   "worst vantage point after healing",

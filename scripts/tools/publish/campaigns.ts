@@ -94,13 +94,16 @@ async function plannedRow(
   const { scenario, affinity, application, runs, labs } = row;
   const labFile = plan.settings[settingOfRow(plan, row)]?.labFile;
   const tuned = labFile === undefined || (await readLabFile(labFile)).tuning === "tuned";
-  return {
-    ...{ scenario, affinity, application, tuned, runs, labs, givenUp },
-    withoutFigure: entries.flatMap((e) =>
-      e.event === "run" && e.row === rowName(row) && e.outcome === "no figure"
+  const attempts = (outcomes: readonly string[]): PlannedRow["notPassed"] =>
+    entries.flatMap((e) =>
+      e.event === "run" && e.row === rowName(row) && outcomes.includes(e.outcome)
         ? [{ run: e.run, at: e.at, reasons: [...(e.reasons ?? [])] }]
         : [],
-    ),
+    );
+  return {
+    ...{ scenario, affinity, application, tuned, runs, labs, givenUp },
+    withoutFigure: attempts(["no figure"]),
+    notPassed: attempts(["fail", "unknown"]),
   };
 }
 
