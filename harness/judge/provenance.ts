@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { givesFigures, type Measurement, methodVersion } from "#harness/model/measurement.ts";
-import { type Published, type PublishedCampaign, rowNameOf, type Spoiled } from "#harness/model/published.ts";
+import {
+  type Published,
+  type PublishedCampaign,
+  plannedRows,
+  rowNameOf,
+  type Spoiled,
+} from "#harness/model/published.ts";
 
 /** What a published version consists of. */
 export interface PublishedVersion {
@@ -70,7 +76,7 @@ export function refusalsOf(measurements: readonly Measurement[]): string[] {
 
 /** The rows that two plans contain; a row belongs to one campaign, whose plan says how often it is measured. */
 export function plannedTwice(campaigns: readonly PublishedCampaign[]): string[] {
-  const rows = campaigns.flatMap((c) => c.rows).map(rowNameOf);
+  const rows = plannedRows(campaigns).map(rowNameOf);
   return [...new Set(rows.filter((row, i) => rows.indexOf(row) !== i))];
 }
 

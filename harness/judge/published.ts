@@ -1,7 +1,7 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
-import { type Published, type Row, rowNameOf } from "#harness/model/published.ts";
+import { type Published, plannedRows, type Row, rowNameOf } from "#harness/model/published.ts";
 import { showsLargestOnly, tooFewRuns } from "#harness/model/sample-size.ts";
 import { type PublishedVersion, provenanceViolations, type Violation } from "./provenance.ts";
 
@@ -11,7 +11,7 @@ export function violationsOf(version: PublishedVersion): Violation[] {
   if (published.measurements.length === 0) return [{ rule: 11, what: "no measurement is published" }];
   // The seed only matters for intervals of 20 labs and more, whose ends are not compared.
   const figures = figuresOf(published.measurements, 0);
-  const planned = published.campaigns.flatMap((c) => c.rows);
+  const planned = plannedRows(published.campaigns);
   const names = new Set([...planned, ...figures].map(rowNameOf));
   return [
     ...provenanceViolations(version),
@@ -105,7 +105,7 @@ function ofSample(
   row: Readonly<Record<string, string>>,
   { campaigns, measurements, spoiled }: Published,
 ): Violation[] {
-  const planned = campaigns.flatMap(({ rows }) => rows).find((r) => rowNameOf(r) === name);
+  const planned = plannedRows(campaigns).find((r) => rowNameOf(r) === name);
   if (planned === undefined) return [{ rule: 5, what: `${name}: no plan contains it` }];
   const parts = (row.n ?? "").split("; ");
   const runs = measurements.filter((m) => rowNameOf(m) === name).length;

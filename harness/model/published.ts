@@ -3,11 +3,14 @@ import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { applications } from "./application.ts";
 import { affinities, type Measurement, measurementSchema } from "./measurement.ts";
 
-const spoiledSchema = z.object({
+const rowKeySchema = z.object({
   scenario: z.string(),
   affinity: z.enum(affinities),
   tuned: z.boolean(),
   application: z.enum(applications),
+});
+
+const spoiledSchema = rowKeySchema.extend({
   runId: z.string(),
   at: z.string(),
   outcome: z.enum(["pass", "fail", "unknown"]),
@@ -24,11 +27,7 @@ const attemptSchema = z.object({
   at: z.string(),
   reasons: z.array(z.string()),
 });
-const plannedRowSchema = z.object({
-  scenario: z.string(),
-  affinity: z.enum(affinities),
-  tuned: z.boolean(),
-  application: z.enum(applications),
+const plannedRowSchema = rowKeySchema.extend({
   runs: z.number().int().positive(),
   labs: z.number().int().positive(),
   /** Runs that gave no figure that counts, however often they were tried. */
@@ -72,13 +71,17 @@ export const publishedFormat: RecordFormat<Published> = {
   version: { key: "schema", current: 3 },
 };
 
-type RowKey = Pick<Measurement, "scenario" | "affinity" | "tuned" | "application">;
+/** What names a row; a measurement outside a campaign may lack tuning and application. */
+export type RowKey = Pick<Measurement, "scenario" | "affinity" | "tuned" | "application">;
 
 /** Names a row of a version: what its measurements have in common. */
 export const rowNameOf = ({ scenario, affinity, application, tuned }: RowKey): string =>
   [scenario, affinity, application, tuned === true ? "tuned" : "untuned"].join(", ");
 
 export const isSameRow = (a: RowKey, b: RowKey): boolean => rowNameOf(a) === rowNameOf(b);
+
+export const plannedRows = (campaigns: readonly PublishedCampaign[]): PlannedRow[] =>
+  campaigns.flatMap(({ rows }) => rows);
 
 /** Columns of the tables of figures. */
 export const columns = [

@@ -48,6 +48,8 @@ import { upgradeHistoryFormat } from "./upgrade-history.ts";
 const source = { what: "x", remedy: "y" };
 
 /** Every record that is written to disk or sent to another process, with an arbitrary for its contents. */
+const attempts = many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts }));
+
 const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrary: fc.Arbitrary<unknown> }>> =
   {
     "lab state": { format: labStateFormat(() => "unlabelled"), arbitrary: labState },
@@ -73,8 +75,7 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
                 application: fc.constantFrom("exits", "drains", "killed"),
                 ...{ runs: fc.integer({ min: 1 }), labs: fc.integer({ min: 1 }) },
                 ...{ tuned: fc.boolean(), givenUp: fc.nat() },
-                withoutFigure: many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts })),
-                notPassed: many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts })),
+                ...{ withoutFigure: attempts, notPassed: attempts },
               }),
             ),
           }),

@@ -5,7 +5,9 @@ import {
   isSameRow,
   type PlannedRow,
   type Published,
+  plannedRows,
   type Row,
+  type RowKey,
   type Spoiled,
 } from "#harness/model/published.ts";
 import { isHeadline, tooFewRuns } from "#harness/model/sample-size.ts";
@@ -30,9 +32,9 @@ export interface PublishedRow {
 /** The rows of a version, headline rows first. */
 export function rowsOf(published: Published): PublishedRow[] {
   const figures = figuresOf(published.measurements, bootstrapSeed);
-  const empty = published.campaigns
-    .flatMap(({ rows }) => rows)
-    .filter((planned) => !figures.some((f) => isSameRow(f, planned)));
+  const empty = plannedRows(published.campaigns).filter(
+    (planned) => !figures.some((f) => isSameRow(f, planned)),
+  );
   const all = [
     ...figures.map((f) => ({ row: rowOf(f, published), headline: isHeadline(f) })),
     ...empty.map((planned) => ({ row: emptyRow(planned, published), headline: isHeadline(planned) })),
@@ -40,10 +42,7 @@ export function rowsOf(published: Published): PublishedRow[] {
   return [...all.filter((r) => r.headline), ...all.filter((r) => !r.headline)];
 }
 
-const keyCells = (
-  { scenario, affinity, application, tuned }: Pick<Figure, "scenario" | "affinity" | "application" | "tuned">,
-  { cilium }: Published,
-) => ({
+const keyCells = ({ scenario, affinity, application, tuned }: RowKey, { cilium }: Published) => ({
   Cilium: cilium,
   lab: tuned === true ? "tuned" : "untuned",
   "what happens": scenario,
@@ -91,12 +90,9 @@ function sampleText(f: Figure, published: Published): string {
 }
 
 /** Every run that is not in the figures of a row. */
-function leftOutText(
-  row: Pick<Figure, "scenario" | "affinity" | "application" | "tuned">,
-  { spoiled, campaigns }: Published,
-): string[] {
+function leftOutText(row: RowKey, { spoiled, campaigns }: Published): string[] {
   const left = spoiled.filter((s) => isSameRow(s, row));
-  const planned = campaigns.flatMap(({ rows }) => rows).find((r) => isSameRow(r, row));
+  const planned = plannedRows(campaigns).find((r) => isSameRow(r, row));
   const also = [
     [left.length, `more spoiled by the test machine (${spoiledText(left)})`],
     [planned?.withoutFigure.length ?? 0, "more ended without a figure"],

@@ -80,18 +80,20 @@ function attemptsHtml({ campaigns }: Published, of: "notPassed" | "withoutFigure
     ),
   );
   if (attempts.length === 0) return `<p>${title}: none.</p>`;
-  return `<h3>${title}</h3><ul>${attempts.map((a) => `<li>${escapeHtml(a)}</li>`).join("\n")}</ul>`;
+  return `<h3>${title}</h3>${listHtml(attempts)}`;
 }
+
+const listHtml = (entries: readonly string[]): string =>
+  `<ul>${entries.map((entry) => `<li>${escapeHtml(entry)}</li>`).join("\n")}</ul>`;
 
 function spoiledHtml({ spoiled }: Published): string {
   if (spoiled.length === 0)
     return "<p>No measurement was spoiled by lateness, stalls or clock error of a prober, or by disturbances of the host.</p>";
-  return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures; how long each outage was shows what that leaves out.</p><ul>${spoiled
-    .map(
-      (s) =>
-        `<li>${escapeHtml(`${rowNameOf(s)}, ${s.at}: ${s.outcome}, outage ${s.censored ? "> " : ""}${duration(s.outageMs)}; ${s.why.join("; ")}`)}</li>`,
-    )
-    .join("\n")}</ul>`;
+  const entries = spoiled.map(
+    (s) =>
+      `${rowNameOf(s)}, ${s.at}: ${s.outcome}, outage ${s.censored ? "> " : ""}${duration(s.outageMs)}; ${s.why.join("; ")}`,
+  );
+  return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures; how long each outage was shows what that leaves out.</p>${listHtml(entries)}`;
 }
 
 /** Columns of the README's table. */

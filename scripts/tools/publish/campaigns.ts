@@ -24,6 +24,7 @@ import { repoRoot } from "#harness/platform/paths.ts";
 
 /** A campaign of this repository, from its plan and its files alone. */
 export interface ReadCampaign {
+  readonly plan: CampaignPlan;
   readonly record: PublishedCampaign;
   /** The versions that it measured. */
   readonly cilium: readonly string[];
@@ -58,21 +59,25 @@ async function readCampaign(root: string, path: string): Promise<ReadCampaign> {
   }));
   const summaries = rowSummaries({ rows, attempts: Math.max(leastAttempts, plan.attempts) }, files);
   const cilium = [...new Set(files.measurements.map((m) => m.setting.cilium))];
-  const [series, losses, journal] = [seriesFile, lossesFile, journalFile].map((file) => join(folder, file));
+  const [series, losses] = [join(folder, seriesFile), join(folder, lossesFile)];
+  const tuned = await tunedSettings(plan);
   return {
+    plan,
     record: {
       name: plan.name,
       plan: path,
-      series: join(folder, seriesFile),
+      series,
       command: meshCommand("measure", path),
-      rows: await Promise.all(
-        plan.rows.map((row, i) => plannedRow(row, plan, files, summaries[i]?.givenUp ?? row.runs)),
-      ),
+      rows: plan.rows.map((row, i) => ({
+        ...plannedRow(row, files),
+        tuned: tuned.get(settingOfRow(plan, row)) === true,
+        givenUp: summaries[i]?.givenUp ?? row.runs,
+      })),
     },
     cilium,
     measurements: files.measurements,
-    files: [path, series, losses, journal].filter((file) => file !== undefined),
-    losses: join(folder, lossesFile),
+    files: [path, series, losses, join(folder, journalFile)],
+    losses,
     left: summaries.reduce((sum, row) => sum + row.left, 0),
     troubles: [
       ...(cilium.length > 1
@@ -85,15 +90,16 @@ async function readCampaign(root: string, path: string): Promise<ReadCampaign> {
   };
 }
 
-async function plannedRow(
-  row: CampaignRow,
-  plan: CampaignPlan,
-  { entries }: CampaignFiles,
-  givenUp: number,
-): Promise<PlannedRow> {
+/** Whether the labs of each setting are tuned. */
+async function tunedSettings({ settings }: CampaignPlan): Promise<Map<string, boolean>> {
+  const all = new Map<string, boolean>();
+  for (const [name, { labFile }] of Object.entries(settings))
+    all.set(name, (await readLabFile(labFile)).tuning === "tuned");
+  return all;
+}
+
+function plannedRow(row: CampaignRow, { entries }: CampaignFiles): Omit<PlannedRow, "tuned" | "givenUp"> {
   const { scenario, affinity, application, runs, labs } = row;
-  const labFile = plan.settings[settingOfRow(plan, row)]?.labFile;
-  const tuned = labFile === undefined || (await readLabFile(labFile)).tuning === "tuned";
   const attempts = (outcomes: readonly string[]): PlannedRow["notPassed"] =>
     entries.flatMap((e) =>
       e.event === "run" && e.row === rowName(row) && outcomes.includes(e.outcome)
@@ -101,7 +107,7 @@ async function plannedRow(
         : [],
     );
   return {
-    ...{ scenario, affinity, application, tuned, runs, labs, givenUp },
+    ...{ scenario, affinity, application, runs, labs },
     withoutFigure: attempts(["no figure"]),
     notPassed: attempts(["fail", "unknown"]),
   };
@@ -116,8 +122,7 @@ function removedRuns({ entries, measurements }: CampaignFiles): string[] {
 }
 
 /** Whether the campaign was measured by the plan as it is now; asked when it is published. */
-export async function isMeasuredByPlan(campaign: ReadCampaign, root = repoRoot()): Promise<boolean> {
-  const plan = await readCampaignPlan(join(root, campaign.record.plan));
+export async function isMeasuredByPlan({ plan, measurements }: ReadCampaign): Promise<boolean> {
   const hash = planHash(plan, await labPlansOf(plan, "publish"));
-  return campaign.measurements.every((m) => m.campaign.plan === hash);
+  return measurements.every((m) => m.campaign.plan === hash);
 }

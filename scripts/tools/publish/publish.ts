@@ -70,18 +70,18 @@ async function madeOf(campaigns: readonly ReadCampaign[], published: Published):
       ofOtherPlans.push(
         `${campaign.record.plan} is not the plan by which ${campaign.record.name} was measured`,
       );
+  // First what concerns whole campaigns, which the checker would say of every measurement again.
+  refuse(campaigns, [...campaigns.flatMap((c) => c.troubles), ...ofOtherPlans, ...refusalsOf(measurements)]);
   const violations = violationsOf({
     published,
     again: published,
     rows: rowsOf(published).map(({ row }) => row),
     losses: { of: new Set(records.map(keyOf)), bytes: Buffer.byteLength(losses) },
   });
-  refuse(campaigns, [
-    ...campaigns.flatMap((c) => c.troubles),
-    ...ofOtherPlans,
-    ...refusalsOf(measurements),
-    ...violations.map(({ rule, what }) => `${what} (rule ${rule})`),
-  ]);
+  refuse(
+    campaigns,
+    violations.map(({ rule, what }) => `${what} (rule ${rule})`),
+  );
   return { published, losses };
 }
 
