@@ -129,20 +129,23 @@ function ofSample(
 }
 
 /** The cells that state the largest value of a distribution. */
-function largestValues({ away, back }: Figure): [keyof Row, Distribution][] {
+function largestValues({ away, back, sinceAnnounced }: Figure): [keyof Row, Distribution][] {
   return [
     ...(away === undefined
       ? []
       : ([
           ["largest", away.outageMs],
           ["lost time, median (largest)", away.lostTimeMs],
-          ["worst vantage point", away.worst],
+          ["worst vantage point", away.worst.ms],
+          ...(sinceAnnounced === undefined
+            ? []
+            : [["after Kubernetes announced it", sinceAnnounced] as const]),
         ] as [keyof Row, Distribution][])),
     ...(back === undefined
       ? []
       : ([
           ["after healing, median (largest)", back.outageMs],
-          ["worst vantage point after healing", back.worst],
+          ["worst vantage point after healing", back.worst.ms],
         ] as [keyof Row, Distribution][])),
   ];
 }

@@ -44,6 +44,14 @@ export function accountedOf(measurements: readonly Measurement[]): Accounted | u
   };
 }
 
+/** Undefined if nothing was lost or the change of the EndpointSlice was not seen; a lower bound if losses were not over. */
+export function sinceAnnouncedMs({ phases, away }: Measurement): number | undefined {
+  const announced = phases.seen.find((s) => s.boundary === "EndpointSlice changed")?.afterMs ?? undefined;
+  return away.lost === 0 || announced === undefined
+    ? undefined
+    : (phases.stableAfterMs ?? away.windowMs) - announced;
+}
+
 /** One link of all runs together; none if no run has it. */
 function linkOf(links: readonly Phases["links"][number][]) {
   const [first] = links;

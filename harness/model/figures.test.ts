@@ -104,10 +104,30 @@ test("the worst vantage point of every run counts, during the fault and after he
     measured(700, { others: [other("NodePort", 600, 50), other("LoadBalancer", 100, 80)] }),
   ];
   const [figure] = figuresOf(runs, 7);
-  expect(figure?.away?.worst).toMatchObject({ median: 800, largest: 900 });
-  expect(figure?.away?.worstTitle).toBe("NodePort");
-  expect(figure?.back?.worst).toMatchObject({ largest: 80 });
-  expect(figure?.back?.worstTitle).toBe("LoadBalancer");
+  expect(figure?.away?.worst.ms).toMatchObject({ median: 800, largest: 900 });
+  expect(figure?.away?.worst.title).toBe("NodePort");
+  expect(figure?.back?.worst.ms).toMatchObject({ largest: 80 });
+  expect(figure?.back?.worst.title).toBe("LoadBalancer");
+});
+
+test("the time after Kubernetes announced the change counts runs with losses, and is a lower bound if they were not over", () => {
+  const seen = (afterMs: number | null) => [
+    { boundary: "EndpointSlice changed" as const, afterMs, errorMs: 9 },
+  ];
+  const run = (announced: number | null, stableAfterMs: number | null) => {
+    const plain = measured(400);
+    const down = stableAfterMs === null ? { censored: true, recovered: false, windowMs: 9000 } : {};
+    const phases = { ...plain.phases, seen: seen(announced), stableAfterMs };
+    return { ...plain, phases, away: { ...plain.away, ...down } };
+  };
+  const quiet = exampleMeasurement();
+  const [figure] = figuresOf(
+    [run(300, 450), run(300, 290), run(null, 450), run(300, null), { ...quiet, lab: "lab 1" }],
+    7,
+  );
+  expect(figure?.sinceAnnounced).toMatchObject({
+    ...{ count: 3, median: 150, largest: null, censored: 1, longerThan: 8700 },
+  });
 });
 
 test("nothing lost has a bound for the share of runs that may lose requests", () => {

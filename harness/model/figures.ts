@@ -7,7 +7,7 @@ import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
 import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
-import { accountedOf, accountedSchema } from "./figures-links.ts";
+import { accountedOf, accountedSchema, sinceAnnouncedMs } from "./figures-links.ts";
 import {
   affinities,
   type Disturbance,
@@ -16,6 +16,8 @@ import {
   quietBeforeMs,
   settingSchema,
 } from "./measurement.ts";
+
+const worstSchema = z.strictObject({ ms: distributionSchema, title: z.string() });
 
 /** What clients saw in one window of each run, by vantage point. Failed and unrecovered runs are included. */
 const windowSchema = z.strictObject({
@@ -42,9 +44,9 @@ const windowSchema = z.strictObject({
   lossyRuns: z.number(),
   /** Without such a run: the share of runs that may lose requests nevertheless, with 95 % confidence. */
   lossyBound: z.number().exactOptional(),
-  /** The span at each run's worst vantage point, the main one included, and which was the worst of all runs. */
-  worst: distributionSchema,
-  worstTitle: z.string(),
+  /** At each run's worst vantage point, the main one included, and which was the worst of all runs. */
+  worst: worstSchema,
+  worstLostTime: worstSchema,
 });
 export type WindowFigures = Infer<typeof windowSchema>;
 
@@ -84,6 +86,8 @@ const figureSchema = z.strictObject({
   /** The fastest and the slowest time of the calibration task. */
   calibrationMs: z.tuple([z.number(), z.number()]).exactOptional(),
   accounted: accountedSchema.exactOptional(),
+  /** From the last ready endpoint's removal in Kubernetes to stable traffic, at the main vantage point. */
+  sinceAnnounced: distributionSchema.exactOptional(),
   connections: connectionsSchema,
 });
 /** Figures of repeated measurements of one scenario in one setting, by the same sources. */
@@ -141,7 +145,10 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     ...(calibrations.length === 0
       ? {}
       : { calibrationMs: [Math.min(...calibrations), Math.max(...calibrations)] as const }),
-    ...given({ accounted: accountedOf(good) }),
+    ...given({
+      accounted: accountedOf(good),
+      sinceAnnounced: plain(good, sinceAnnouncedMs, seed, (m) => isCensored(m.away)),
+    }),
     connections: connectionsOf(good),
   };
 }
@@ -180,7 +187,6 @@ function windowOf(
       ),
       "value of a group",
     );
-  const worst = measurements.map((m) => worstOf(m, window));
   const lossyRuns = measurements.filter((m) => m[window].lost > 0).length;
   return {
     outageMs: of((d) => d.outageMs, true),
@@ -206,8 +212,8 @@ function windowOf(
     }),
     lossyRuns,
     ...(lossyRuns === 0 ? { lossyBound: upperBound(0, measurements.length) } : {}),
-    worst: found(distributionOf(worst, seed), "worst vantage point"),
-    worstTitle: worst.reduce((a, b) => (longer(b, a) ? b : a)).title,
+    worst: worstOf(measurements, window, (d) => d.outageMs, seed),
+    worstLostTime: worstOf(measurements, window, (d) => d.lostTimeMs, seed),
   };
 }
 
@@ -219,13 +225,25 @@ function summed(all: readonly Readonly<Record<string, number>>[]): Record<string
 
 const mainTitle = "the main vantage point";
 
-/** The vantage point of a run with the longest span of losses. */
-function worstOf(m: Measurement, window: "away" | "back") {
-  const points = [
-    { title: mainTitle, seen: m[window] },
-    ...m.others.map((o) => ({ title: o.title, seen: window === "away" ? o : o.back })),
-  ].map(({ title, seen }) => ({ title, value: seen.outageMs, censored: isCensored(seen), lab: labOf(m) }));
-  return points.reduce((a, b) => (longer(b, a) ? b : a));
+/** Of each run the vantage point with the largest value. */
+function worstOf(
+  measurements: readonly Measurement[],
+  window: "away" | "back",
+  value: (d: Disturbance) => number,
+  seed: number,
+): WindowFigures["worst"] {
+  const worst = measurements.map((m) =>
+    [
+      { title: mainTitle, seen: m[window] },
+      ...m.others.map((o) => ({ title: o.title, seen: window === "away" ? o : o.back })),
+    ]
+      .map(({ title, seen }) => ({ title, value: value(seen), censored: isCensored(seen), lab: labOf(m) }))
+      .reduce((a, b) => (longer(b, a) ? b : a)),
+  );
+  return {
+    ms: found(distributionOf(worst, seed), "worst vantage point"),
+    title: worst.reduce((a, b) => (longer(b, a) ? b : a)).title,
+  };
 }
 
 interface Span {

@@ -101,6 +101,7 @@ export const columns = [
   "worst vantage point after healing",
   "held for",
   "accounted for",
+  "after Kubernetes announced it",
 ] as const;
 
 /** A row of the tables of figures, by column. */

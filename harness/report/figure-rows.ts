@@ -19,6 +19,7 @@ import {
   medianThenLargest,
   noneLost,
   outageText,
+  sinceAnnouncedText,
   worstText,
 } from "./figure-text.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
@@ -69,13 +70,14 @@ function rowOf(f: Figure, published: Published): Row {
     "outage, median (interval)": away === undefined ? "" : outageText(f, away),
     largest: away === undefined ? "" : largestText(away.outageMs, "away"),
     "lost time, median (largest)": away === undefined ? "" : medianAndLargest(f, away.lostTimeMs, "away"),
-    "worst vantage point": away === undefined ? "" : worstText(away, "away"),
+    "worst vantage point": away === undefined ? "" : worstText(f, away, "away"),
     "slow answers": away === undefined ? "" : counts(f, away.slow),
     "after healing, median (largest)":
       back === undefined ? "" : (noneLost(back) ?? medianAndLargest(f, back.outageMs, "back")),
-    "worst vantage point after healing": back === undefined ? "" : worstText(back, "back"),
+    "worst vantage point after healing": back === undefined ? "" : worstText(f, back, "back"),
     "held for": f.heldForMs === undefined ? "" : medianAndLargest(f, f.heldForMs, "away"),
     "accounted for": accountedText(f),
+    "after Kubernetes announced it": sinceAnnouncedText(f),
   };
 }
 

@@ -66,9 +66,26 @@ export function medianAndLargest(f: Figure, d: Distribution, window: Window): st
   return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d.median, d, window)} (${largest})`;
 }
 
-/** The longest outage of all vantage points and runs, and where. */
-export const worstText = ({ worst, worstTitle }: WindowFigures, window: Window): string =>
-  worst.largest === 0 ? "none lost" : `${largestValue(worst, window)}: ${worstTitle}`;
+/** The outage at the worst vantage point of each run, where it was longest, and the same of the lost time. */
+export function worstText(f: Figure, { worst, worstLostTime }: WindowFigures, window: Window): string {
+  if (worst.ms.largest === 0) return "none lost";
+  const text = ({ ms, title }: WindowFigures["worst"]): string => {
+    const largest = `${largestValue(ms, window)}: ${withoutLab(title)}`;
+    return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(ms.median, ms, window)} (${largest})`;
+  };
+  return `outage ${text(worst)}; lost time ${text(worstLostTime)}`;
+}
+
+/** Nodes are named `<lab>--<cluster>-<role>`; labs of a campaign have generated names. */
+const withoutLab = (title: string): string => title.replaceAll(/\b\S+--(?=\S)/g, "");
+
+/** How long losses went on after Kubernetes had announced the change. */
+export function sinceAnnouncedText(f: Figure): string {
+  const d = f.sinceAnnounced;
+  if (d === undefined) return f.away?.lossyRuns === 0 ? "no outage" : "not observed";
+  const some = d.count === f.away?.lossyRuns ? "" : `, seen in ${d.count} of ${f.away?.lossyRuns ?? 0} runs`;
+  return `${medianAndLargest(f, d, "away")}${some}`;
+}
 
 /** Median and largest of counts, which are never censored. */
 export const counts = (f: Figure, { median, largest }: Distribution): string =>

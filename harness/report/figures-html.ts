@@ -10,6 +10,7 @@ import {
   medianAndLargest,
   noneLost,
   outageText,
+  sinceAnnouncedText,
   worstText,
 } from "./figure-text.ts";
 import { distributionPlot } from "./plots.ts";
@@ -43,7 +44,7 @@ ${table(
 <h3>Which link took the time</h3>
 <p>Accounted for: time between boundaries that were both observed, of the lost time of all runs together, with its error. A link whose error exceeds a quarter of it is not resolved.</p>
 ${table(
-  ["median of each link", "accounted for"],
+  ["median of each link", "accounted for", "after Kubernetes announced it"],
   figures.filter((f) => f.accounted !== undefined),
   links,
 )}
@@ -80,7 +81,7 @@ function duringFault(f: Figure): string[] {
     outageText(f, away),
     largestText(away.outageMs, "away"),
     medianAndLargest(f, away.lostTimeMs, "away"),
-    worstText(away, "away"),
+    worstText(f, away, "away"),
     f.heldForMs === undefined ? none : medianAndLargest(f, f.heldForMs, "away"),
   ];
 }
@@ -115,7 +116,7 @@ function afterHealing(f: Figure): string[] {
     counts(f, back.lost),
     counts(f, back.bursts),
     kinds(back),
-    worstText(back, "back"),
+    worstText(f, back, "back"),
   ];
 }
 
@@ -143,7 +144,7 @@ function links(f: Figure): string[] {
   const texts = (f.accounted?.links ?? []).map(
     (l) => `${l.upTo}: ${l.medianMs === null ? "not resolved" : duration(l.medianMs)}`,
   );
-  return [texts.join("; "), accountedText(f)];
+  return [texts.join("; "), accountedText(f), sinceAnnouncedText(f)];
 }
 
 function connectionTable(figures: readonly Figure[]): string {

@@ -107,6 +107,7 @@ const headlineColumns = [
   "outage, median (interval)",
   "largest",
   "lost time, median (largest)",
+  "after Kubernetes announced it",
   "worst vantage point",
   "after healing, median (largest)",
   "worst vantage point after healing",

@@ -108,7 +108,7 @@ test("a good file with its rows passes, also with several rows", () => {
     "failed of n": "1 of 20",
     "outage, median (interval)": "505 ms (475 ms to 555 ms: range of 5 labs, 93.75 %)",
     largest: "> 590 ms (not restored before the fault was removed), of 20; p95 590 ms",
-    "worst vantage point": "900 ms: NodePort",
+    "worst vantage point": "outage 900 ms (900 ms: NodePort); lost time 900 ms (900 ms: NodePort)",
     "accounted for": expect.stringMatching(/^93 % ± 2 %, worst run 91 %; resolved \d+ %/),
   });
   expect(cells("readiness lost")).toMatchObject({
