@@ -26,6 +26,13 @@ export const isMirrored = ({ metadata }: KubeObject): boolean =>
 /** In Kubernetes a missing condition counts as ready. */
 export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;
 
+/**
+ * How many endpoints still count. A cluster exports an endpoint as long as it serves, even while it terminates
+ * (operator/watchers/service_sync.go); its own agents treat an endpoint that is not ready as terminating.
+ */
+export const endpointsLeft = (slices: readonly KubeObject[], abroad: boolean): number =>
+  ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
+
 /** EndpointSlices that Cilium's operator mirrors from another cluster (pkg/clustermesh/endpointslicesync). */
 export function mirroredEndpoints(slices: readonly KubeObject[], from: string): Endpoint[] {
   return slices

@@ -20,3 +20,9 @@ export function formatMs(ms: number): string {
 export function unixNowMs(): number {
   return performance.timeOrigin + performance.now();
 }
+
+/** A time of the wall clock, which other processes of this machine stamp with, on the clock of `unixNowMs`, which no correction moves. */
+export function steadyUnixMs(wallUnixMs: number): number {
+  // `Date` has whole milliseconds.
+  return wallUnixMs + unixNowMs() - Date.now() - 0.5;
+}

@@ -1,11 +1,10 @@
 import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
-import { readClusterSlice } from "#harness/cilium/kvstore/cluster-slice.ts";
-import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
+import { watchBackends } from "#harness/cilium/kvstore/service-watch.ts";
 import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
-import { isReady, notMirrored, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { endpointsLeft } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
-import { unixNowMs } from "#harness/lib/clock.ts";
+import { steadyUnixMs, unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
 import type { Boundary } from "#harness/model/measurement.ts";
@@ -88,30 +87,17 @@ export class ChainWatch implements AsyncDisposable {
   }
 
   async #watchKvstore(options: ChainOptions): Promise<void> {
-    const { target, client } = options;
-    const keys = await keysOf(options);
     const links = [
-      ["kvstore changed", target, "state"] as const,
+      ["kvstore changed", "state"] as const,
       // Without KVStoreMesh the agents read the target cluster's kvstore directly.
-      ...(client.capabilities.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
+      ...(options.client.capabilities.hasKvstoreMesh ? [["peer's cache changed", "cache"] as const] : []),
     ];
-    for (const [boundary, at, folder] of links) {
-      // A service may have several EndpointSlices, each with its own key.
-      const left = new Map<string, number>();
-      let errorMs = 0;
-      for (const key of keys) {
-        const watch = await watchKey(at, `cilium/${folder}/${key}`, (atUnixMs, value) => {
-          left.set(key, backendsOf(key, value));
-          this.#saw(
-            boundary,
-            atUnixMs,
-            [...left.values()].reduce((a, b) => a + b, 0),
-          );
-        });
-        this.#open.push(watch);
-        errorMs = Math.max(errorMs, watch.roundTripMs);
-      }
-      this.#path.push({ boundary, errorMs });
+    for (const [boundary, folder] of links) {
+      const watch = await watchBackends(options, folder, (atUnixMs, backends) =>
+        this.#saw(boundary, atUnixMs, backends),
+      );
+      this.#open.push(watch);
+      this.#path.push({ boundary, errorMs: watch.errorMs });
     }
   }
 
@@ -129,7 +115,7 @@ export class ChainWatch implements AsyncDisposable {
     const frontend = { address: clusterIp, port: 80, protocol: "TCP" as const };
     const streams = [
       followFrontend(node, frontend, (change, arrivedUnixMs) => {
-        const at = change.atUnixMs + realtimeOffsetMs();
+        const at = steadyUnixMs(change.atUnixMs);
         // Measures the delay of the lines that carry a timestamp; the first line is the state before the start.
         if (frontends++ > 0) agent.errorMs = Math.max(agent.errorMs, arrivedUnixMs - at);
         if (change.status === "Done") this.#saw("BPF map changed", at, ofTarget(change.active));
@@ -158,38 +144,6 @@ export class ChainWatch implements AsyncDisposable {
     );
     this.#path.push(agent, bpf);
   }
-}
-
-/** The harness's clock does not follow corrections of the wall clock, which the agents use. */
-function realtimeOffsetMs(): number {
-  return unixNowMs() - Date.now() - 0.5;
-}
-
-/**
- * A cluster exports an endpoint as long as it serves, even while it terminates (operator/watchers/service_sync.go);
- * its own agents treat an endpoint that is not ready as terminating.
- */
-function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
-  return ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
-}
-
-const sliceFolder = "endpointslices/v1/";
-
-/** The keys that the client's agents read, without `cilium/state/` or `cilium/cache/`. */
-async function keysOf({ target, client, namespace, service }: ChainOptions): Promise<string[]> {
-  // Agents with another mode read EndpointSlices (pkg/clustermesh/types/option.go of 1.20).
-  const mode = (await client.setting("clustermesh-service-v2")) ?? "prefer-legacy";
-  if (mode === "prefer-legacy") return [`services/v1/${target.name}/${namespace}/${service}`];
-  const of = await target.kube.list(kinds.endpointSlice, namespace, `kubernetes.io/service-name=${service}`);
-  return notMirrored(of).map((s) => `${sliceFolder}${target.name}/${namespace}/${s.metadata.name}`);
-}
-
-/** A service in Cilium's kvstore has `backends` by address (pkg/clustermesh/store), an EndpointSlice its endpoints. */
-function backendsOf(key: string, value: Buffer): number {
-  if (value.length === 0) return 0;
-  if (key.startsWith(sliceFolder)) return readClusterSlice(key.slice(sliceFolder.length), value).serving;
-  const reported = JSON.parse(value.toString()) as { backends?: Record<string, unknown> };
-  return Object.keys(reported.backends ?? {}).length;
 }
 
 /**

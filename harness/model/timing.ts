@@ -8,6 +8,7 @@ export const timingTopics = [
   "recovery-overload",
   "membership",
   "dead-cluster",
+  "failover-delays",
 ] as const;
 export type TimingTopic = (typeof timingTopics)[number];
 
@@ -25,9 +26,11 @@ const observationSchema = z.object({
   evidence: z
     .record(z.string(), number.nullable())
     .exactOptional()
-    .describe("Times of other events, in milliseconds after the same beginning; no figure is made of them."),
+    .describe(
+      "Times of other events, in milliseconds after the same beginning; no row of a table is made of them.",
+    ),
 });
-/** One figure at one vantage point. Times count from the moment at which the API server confirmed the change. */
+/** One figure at one vantage point. Times count from the moment at which the API server confirmed the change; a planted delay is the difference of two such times. */
 export type Observation = Infer<typeof observationSchema>;
 
 const proberSchema = z.object({

@@ -1,5 +1,6 @@
 import { distributionOf } from "#harness/lib/distribution.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import { slowMs } from "#harness/model/measurement.ts";
 import {
   columns,
   isSameRow,
@@ -88,8 +89,15 @@ function sampleText(f: Figure, published: Published): string {
     `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}${uneven}`,
     ...leftOutText(f, published),
     ...[tooFewRuns(f) ?? []].flat(),
+    ...saturatedText(f),
   ].join("; ");
 }
+
+/** Where answers were slow before the fault, the row shows what an overloaded machine does to the mesh. */
+const saturatedText = ({ beforeP99Ms }: Figure): string[] =>
+  beforeP99Ms?.median == null || beforeP99Ms.median <= slowMs
+    ? []
+    : [`machine saturated: p99 before the fault ${medianThenLargest(beforeP99Ms, "away")}`];
 
 /** Every run that is not in the figures of a row. */
 function leftOutText(row: RowKey, { spoiled, campaigns }: Published): string[] {

@@ -1,3 +1,4 @@
+import { steadyUnixMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { command, output } from "#harness/platform/command.ts";
@@ -99,10 +100,21 @@ export async function podProcess(
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Continues stopped processes; returns when, in Unix milliseconds, to the microsecond. */
-export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<number> {
-  const reported = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
-  return Number(reported.stdout.trim()) / 1000;
+/** A time on the harness's clock (`unixNowMs`) that is wrong by at most `errorMs`. */
+interface Stamp {
+  readonly atUnixMs: number;
+  readonly errorMs: number;
+}
+
+/** Continues stopped processes; returns when. */
+export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<Stamp> {
+  const script = `date +%s%6N; pkill -CONT -f '${pattern}'; date +%s%6N`;
+  const { stdout } = await onNode(node, ["sh", "-c", script], { signal });
+  const [before = Number.NaN, after = Number.NaN] = stdout
+    .trim()
+    .split("\n")
+    .map((us) => Number(us) / 1000);
+  return { atUnixMs: steadyUnixMs((before + after) / 2), errorMs: (after - before) / 2 };
 }
 
 /** Kills every process of a pod (SIGKILL) except the one that holds its namespaces. */

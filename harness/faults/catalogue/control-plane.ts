@@ -18,6 +18,8 @@ import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 
 export const agentProcess = "^cilium-agent ";
 export const kvstoreMeshProcess = "clustermesh-apiserver kvstoremesh";
+/** Writes the cluster's services, nodes and identities into its kvstore. */
+export const clusterMeshProcess = "clustermesh-apiserver clustermesh";
 
 /** The nodes of a deployment's pods, the first one's first; throws `fault-no-effect` if there is none. */
 export async function nodesOf(

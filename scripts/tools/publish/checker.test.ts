@@ -121,6 +121,20 @@ test("a good file with its rows passes, also with several rows", () => {
   expect(cells("cluster lost")?.n).toBe("4 from 1 lab; too few runs (4 of 10, from 1 of 3 labs)");
 });
 
+test("a row says that answers were slow before the fault", () => {
+  const slow = (p99Ms: number) =>
+    good.map((m, i) => ({
+      ...m,
+      before: { ...m.before, latency: { p50Ms: 1, p99Ms: p99Ms + i, p999Ms: 900, maxMs: 900 } },
+    }));
+  const version = versionOf(slow(400));
+  expect(violationsOf(version)).toEqual([]);
+  expect(version.rows[0]?.n).toBe(
+    "20 from 5 labs; machine saturated: p99 before the fault median 410 ms, largest 419 ms",
+  );
+  expect(versionOf(slow(100)).rows[0]?.n).toBe("20 from 5 labs");
+});
+
 test("a row counts the runs that gave it no figure, and shows how long the spoiled outages were", () => {
   const { rows } = versionOf(good);
   expect(rows[0]?.n).toBe("20 from 5 labs");

@@ -26,7 +26,7 @@ export async function timingsOf(runDir: string): Promise<Timing[]> {
   if (files.length === 0)
     throw new MeshproofError("usage", `${dir} holds no times`, {
       remedy:
-        "name the folder of a run of propagation, fresh-node, recovery-overload, membership or dead-cluster",
+        "name the folder of a run of propagation, fresh-node, recovery-overload, membership, dead-cluster or failover-delays",
     });
   return Promise.all(
     files.map(async (file) =>

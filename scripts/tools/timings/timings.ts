@@ -155,6 +155,10 @@ const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: st
     "How long clients are sent to a cluster that died",
     "Every node of a cluster is stopped at once. Counted from the stop until the last lost request of a client of another cluster.",
   ],
+  "failover-delays": [
+    "Whether a planted delay is measured in its link",
+    "A deployment of one backend is scaled to zero, without a delay and with one of a known size in one link of the chain; each round gives a pair. `measured`: how much longer the link was than without the delay. `by the fault's record`: for how long the fault really held it back. Rule: the medians of the two differ by at most the larger of 10 % and 30 ms, of at least 15 pairs. A fault learns of the change before the link by a watch of its own, of the same kind as the measurement's, so its record has that error too. No delay can be planted between `agent updated` and `BPF map changed`, and between the map and traffic: these two links are not validated.",
+  ],
 };
 
 /** The page of a topic. */
