@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { given } from "./given.ts";
 import { medianInterval, medianIntervalSchema } from "./median-interval.ts";
 import type { Infer } from "./records.ts";
 import { hundredths, median, sortedQuantile } from "./stats.ts";
@@ -15,10 +16,18 @@ export const distributionSchema = z.strictObject({
   /** Absent for fewer than 20 values, of which it would be the largest. */
   p95: value.exactOptional(),
   largest: value,
-  /** How many values are only lower bounds, the smallest of those, and what the largest value exceeds. */
+  /** How many values are only lower bounds. */
   censored: z.number(),
-  longerThan: z.number().exactOptional(),
-  largestOver: z.number().exactOptional(),
+  /** If there are some: what the true statistics are at least, where those above are null. */
+  atLeast: z
+    .strictObject({
+      median: z.number(),
+      p95: z.number(),
+      largest: z.number(),
+      low: z.number().exactOptional(),
+      high: z.number().exactOptional(),
+    })
+    .exactOptional(),
 });
 export type Distribution = Infer<typeof distributionSchema>;
 
@@ -31,14 +40,17 @@ export interface Observed {
 
 const leastForP95 = 20;
 
-/** The same values and seed give the same interval. Undefined without values. */
+/**
+ * The same values and seed give the same interval. A lower bound counts as longer than any value; a statistic that it
+ * decides is null. Undefined without values.
+ */
 export function distributionOf(observed: readonly Observed[], seed: number): Distribution | undefined {
   if (observed.length === 0) return undefined;
   const orInfinite = (o: Observed): number => (o.censored ? Number.POSITIVE_INFINITY : o.value);
   const sorted = observed.map(orInfinite).sort((a, b) => a - b);
   const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map(orInfinite));
   const interval = medianInterval(labs, seed);
-  const bounds = observed.filter((o) => o.censored).map((o) => o.value);
+  const censored = observed.filter((o) => o.censored).length;
   return {
     count: sorted.length,
     labs: labs.length,
@@ -46,13 +58,21 @@ export function distributionOf(observed: readonly Observed[], seed: number): Dis
     ...(interval === undefined ? {} : { interval }),
     ...(sorted.length < leastForP95 ? {} : { p95: finite(sortedQuantile(sorted, 0.95)) }),
     largest: finite(sortedQuantile(sorted, 1)),
-    censored: bounds.length,
-    ...(bounds.length === 0
-      ? {}
-      : {
-          longerThan: hundredths(Math.min(...bounds)),
-          largestOver: hundredths(Math.max(...observed.map((o) => o.value))),
-        }),
+    censored,
+    ...(censored === 0 ? {} : { atLeast: atLeast(observed, seed) }),
+  };
+}
+
+/** With each lower bound in the place of its value: no quantile of the true values is smaller. */
+function atLeast(observed: readonly Observed[], seed: number): NonNullable<Distribution["atLeast"]> {
+  const sorted = observed.map((o) => o.value).sort((a, b) => a - b);
+  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map((o) => o.value));
+  const interval = medianInterval(labs, seed);
+  return {
+    median: hundredths(median(sorted)),
+    p95: hundredths(sortedQuantile(sorted, 0.95)),
+    largest: hundredths(sortedQuantile(sorted, 1)),
+    ...given({ low: interval?.low ?? undefined, high: interval?.high ?? undefined }),
   };
 }
 

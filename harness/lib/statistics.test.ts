@@ -183,10 +183,20 @@ test("a distribution gives median, tail and confidence interval, the same for th
   expect(few).not.toHaveProperty("interval");
 });
 
-test("a censored value of a distribution has no number, and the bound of the shortest one is kept", () => {
+test("a censored value of a distribution has no number, and a statistic that it decides is bounded by the lower bounds", () => {
   const observed = [1, 20_005, 20_001, 2].map((value) => ({ value, censored: value > 100, lab: "a" }));
   expect(distributionOf(observed.slice(1), 7)).toMatchObject({
-    ...{ median: null, largest: null, censored: 2, longerThan: 20_001, largestOver: 20_005 },
+    ...{ median: null, largest: null, censored: 2 },
+    atLeast: { median: 20_001, largest: 20_005 },
   });
   expect(distributionOf([...observed, { value: 3, censored: false, lab: "a" }], 7)?.median).toBe(3);
+  // One run whose short losses were not over at its end: the others still bound the 95th percentile.
+  const short = Array.from({ length: 20 }, (_, i) => ({
+    value: i < 2 ? 10 : 100 * i,
+    censored: i < 2,
+    lab: `${i % 5}`,
+  }));
+  const d = distributionOf(short, 7);
+  expect(d).toMatchObject({ p95: null, largest: null, atLeast: { p95: 1800, largest: 1900 } });
+  expect(d?.atLeast?.low).toBeLessThanOrEqual(d?.interval?.low ?? Number.POSITIVE_INFINITY);
 });

@@ -19,24 +19,25 @@ export const notOver = {
 } as const;
 export type Window = keyof typeof notOver;
 
-/** A value of a distribution; null is a censored one, of which only a lower bound is known. */
-const valueText = (value: number | null, d: Distribution, window: Window): string =>
-  value === null ? `> ${duration(d.longerThan ?? 0)} (${notOver[window]})` : duration(value);
+/** A statistic of a distribution; where lower bounds decide it, what it is at least. */
+function valueText(d: Distribution, which: "median" | "p95" | "largest", window: Window): string {
+  const value = d[which] ?? null;
+  return value === null ? `> ${duration(d.atLeast?.[which] ?? 0)} (${notOver[window]})` : duration(value);
+}
 
-export const largestValue = (d: Distribution, window: Window): string =>
-  valueText(d.largest, { ...d, longerThan: d.largestOver ?? 0 }, window);
+export const largestValue = (d: Distribution, window: Window): string => valueText(d, "largest", window);
 
 function intervalText({ kind, low, high, coverage }: MedianInterval, d: Distribution): string {
-  const end = (value: number | null): string =>
-    value === null ? `> ${duration(d.longerThan ?? 0)}` : duration(value);
+  const end = (value: number | null, least: number | undefined): string =>
+    value === null ? `> ${duration(least ?? 0)}` : duration(value);
   const name = kind === "bootstrap" ? "bootstrap" : `range of ${d.labs} labs`;
-  return `${end(low)} to ${end(high)}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
+  return `${end(low, d.atLeast?.low)} to ${end(high, d.atLeast?.high)}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
 }
 
 /** The median and its interval, of which it says the kind and the coverage. */
 export function medianText(d: Distribution, window: Window): string {
   const interval = d.interval === undefined ? "one lab" : intervalText(d.interval, d);
-  return `${valueText(d.median, d, window)} (${interval})`;
+  return `${valueText(d, "median", window)} (${interval})`;
 }
 
 /** `none lost in 20 runs`, with the share of runs that may lose requests nevertheless. */
@@ -53,17 +54,17 @@ export function outageText(f: Figure, w: WindowFigures): string {
 
 /** The largest value and, from 20 values on, p95. */
 export function largestText(d: Distribution, window: Window): string {
-  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d.p95, d, window)}`;
+  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95", window)}`;
   return `${largestValue(d, window)}, of ${d.count}${tail}`;
 }
 
 export const medianThenLargest = (d: Distribution, window: Window): string =>
-  `median ${valueText(d.median, d, window)}, largest ${largestValue(d, window)}`;
+  `median ${valueText(d, "median", window)}, largest ${largestValue(d, window)}`;
 
 /** `430 ms (512 ms)`, or only the largest where the sample is too small for a median. */
 export function medianAndLargest(f: Figure, d: Distribution, window: Window): string {
   const largest = largestValue(d, window);
-  return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d.median, d, window)} (${largest})`;
+  return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d, "median", window)} (${largest})`;
 }
 
 /** The outage at the worst vantage point of each run, where it was longest, and the same of the lost time. */
@@ -71,7 +72,7 @@ export function worstText(f: Figure, { worst, worstLostTime }: WindowFigures, wi
   if (worst.ms.largest === 0) return "none lost";
   const text = ({ ms, title }: WindowFigures["worst"]): string => {
     const largest = `${largestValue(ms, window)}: ${withoutLab(title)}`;
-    return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(ms.median, ms, window)} (${largest})`;
+    return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(ms, "median", window)} (${largest})`;
   };
   return `outage ${text(worst)}; lost time ${text(worstLostTime)}`;
 }
