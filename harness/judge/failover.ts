@@ -67,7 +67,7 @@ export function firstAnswerMs({ answers }: Window, clusters: readonly string[]):
   return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
-/** A verdict that is unknown only because Kubernetes was slow: what was measured is sound. */
+/** A verdict that is unknown only because Kubernetes or the machine was slow: what was measured is sound. */
 export interface Judgement extends Verdict {
   readonly undecided: boolean;
 }
@@ -130,8 +130,9 @@ const inTime: ControlPlane = { announcedMs: undefined, delayMs: 0 };
 
 /**
  * The verdict on a vantage point: away and back, each only if its own prober was undisturbed in that window. A window
- * without limits is not judged. Too much lost time is no failure of the mesh where Kubernetes itself stood still: the
- * prober runs in real time, so its own lateness does not show a machine that is too slow (METHOD.md, rule 15).
+ * without limits is not judged. Too much lost time is no failure of the mesh where Kubernetes itself stood still, or
+ * answers were slow, before the fault: the prober runs in real time, so its own lateness does not show a machine that is
+ * too slow (METHOD.md, rule 15).
  */
 export const judgePoint = (
   point: Judged,
@@ -169,12 +170,12 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   const { away: limits, move } = point.expected;
   if (limits === undefined) return sound(passed);
   const rig = limitsForBudget(shortestOf(limits, move), plain);
-  const machine = judgeProber(point, point.away, rig);
-  if (machine.outcome !== "pass") return sound(machine);
+  const prober = judgeProber(point, point.away, rig);
+  if (prober.outcome !== "pass") return sound(prober);
   const what = nameOf(point);
   const facts = lossFacts(point.away, point);
   const losses = lossTroubles(what, facts, limits);
-  if (move === undefined) return judged(losses, { what, facts, rig, controlPlane });
+  if (move === undefined) return judged(losses, { what, facts, rig, machine: stateOf(point, controlPlane) });
   const announcedMs = controlPlane.announcedMs ?? 0;
   const moves = moveTroubles(what, point, { ...move, announcedMs });
   const ofMesh = lossTroubles(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
@@ -184,7 +185,7 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
       `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget: until then Kubernetes itself was slow`,
     ]);
   const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
-  return judged(troubles, { what, facts, rig, controlPlane });
+  return judged(troubles, { what, facts, rig, machine: stateOf(point, controlPlane) });
 }
 
 /** The lost time from a moment on: until Kubernetes announces that backends are gone, no mesh can act. */
@@ -197,11 +198,14 @@ function judgeBack(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   const limits = point.expected.back;
   if (limits === undefined) return sound(passed);
   const rig = limitsForBudget(shortestOf(limits), plain);
-  const machine = judgeProber(point, point.back, rig);
-  if (machine.outcome !== "pass") return sound(machine);
+  const prober = judgeProber(point, point.back, rig);
+  if (prober.outcome !== "pass") return sound(prober);
   const what = `after healing: ${nameOf(point)}`;
   const facts = lossFacts(point.back, { everyMs: point.everyMs, before: point.away });
-  return judged(lossTroubles(what, facts, limits), { what, facts, rig, controlPlane });
+  return judged(lossTroubles(what, facts, limits), {
+    ...{ what, facts, rig },
+    machine: stateOf(point, controlPlane),
+  });
 }
 
 const nameOf = ({ vantage, target }: Judged): string => `${vantage} -> ${target}`;
@@ -209,6 +213,34 @@ const nameOf = ({ vantage, target }: Judged): string => `${vantage} -> ${target}
 /** The shortest budget of a window: the prober's errors must be small against it. */
 function shortestOf({ lostTimeMs, longestGapMs }: LossLimits, move?: Move): number {
   return Math.min(lostTimeMs, longestGapMs, move?.withinMs ?? Number.POSITIVE_INFINITY);
+}
+
+/** How slow the machine was before the fault, of which the prober, which runs in real time, shows nothing. */
+interface MachineState {
+  /** How late the API server reported a change. */
+  readonly reportMs: number;
+  readonly answerP99Ms: number;
+}
+
+const stateOf = ({ before }: Judged, { delayMs }: ControlPlane): MachineState => ({
+  reportMs: delayMs,
+  answerP99Ms: before.latency?.p99Ms ?? 0,
+});
+
+function slowness(what: string, { reportMs, answerP99Ms }: MachineState, limitMs: number): string[] {
+  const limit = `(limit ${hundredths(limitMs)} ms)`;
+  return [
+    ...(reportMs > limitMs
+      ? [
+          `${what}: before the fault the API server reported a change only after ${formatMs(reportMs)} ${limit}, so Kubernetes itself was slow`,
+        ]
+      : []),
+    ...(answerP99Ms > limitMs
+      ? [
+          `${what}: before the fault 1 % of the answers took over ${formatMs(answerP99Ms)} ${limit}, so the machine was overloaded`,
+        ]
+      : []),
+  ];
 }
 
 /** Sentences: what a slow machine does not explain, and what came too late or lasted too long. */
@@ -226,19 +258,16 @@ function judged(
     what,
     facts,
     rig,
-    controlPlane,
+    machine,
   }: {
     readonly what: string;
     readonly facts: LossFacts;
     readonly rig: RigThresholds;
-    readonly controlPlane: ControlPlane;
+    readonly machine: MachineState;
   },
 ): Judgement {
-  if (wrong.length === 0 && late.length > 0 && controlPlane.delayMs > rig.stallMs)
-    return undecidedBecause([
-      ...late,
-      `${what}: before the fault the API server reported a change only after ${formatMs(controlPlane.delayMs)} (limit ${hundredths(rig.stallMs)} ms), so Kubernetes itself was slow`,
-    ]);
+  const slow = slowness(what, machine, rig.stallMs);
+  if (wrong.length === 0 && late.length > 0 && slow.length > 0) return undecidedBecause([...late, ...slow]);
   if (wrong.length + late.length > 0) return sound(failedBecause([...wrong, ...late]));
   if (facts.windowMs < recoveryMs)
     return sound(

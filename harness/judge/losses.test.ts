@@ -176,6 +176,33 @@ describe("traffic that must move", () => {
   });
 });
 
+describe("answers that were slow before the fault", () => {
+  const judged = (when: (ms: number) => boolean, beforeMs: number) => {
+    const h = history((ms) => (when(ms) ? "timeout" : "ok"), { tookMs: (ms) => (ms < 2000 ? beforeMs : 1) });
+    return judgePoint(pointOf(h, limits), rig);
+  };
+  const long = (ms: number) => ms >= 3000 && ms < 6000;
+
+  test("make too much lost time unknown, beyond 25 % of the budget", () => {
+    expect(judged(long, 500).outcome).toBe("fail");
+    expect(judged(long, 520)).toMatchObject({
+      outcome: "unknown",
+      undecided: true,
+      reasons: [
+        expect.stringContaining("lost time of 3010 ms"),
+        expect.stringContaining(
+          "1 % of the answers took over 520ms (limit 500 ms), so the machine was overloaded",
+        ),
+      ],
+    });
+  });
+
+  test("excuse no loss that does not end, and a pass stays one", () => {
+    expect(judged((ms) => ms >= 3000 && ms < 3100, 900).outcome).toBe("pass");
+    expect(judged((ms) => ms >= 3000, 900).outcome).toBe("fail");
+  });
+});
+
 describe("a slow API server", () => {
   const judged = (when: (ms: number) => boolean, delayMs: number) =>
     judgePoint(pointOf(lost(when), limits), rig, { announcedMs: undefined, delayMs });

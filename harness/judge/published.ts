@@ -139,7 +139,7 @@ function largestValues({ away, back, sinceAnnounced }: Figure): [keyof Row, Dist
           ["worst vantage point", away.worst.ms],
           ...(sinceAnnounced === undefined
             ? []
-            : [["after Kubernetes announced it", sinceAnnounced] as const]),
+            : [["after Kubernetes announced it", sinceAnnounced.ms] as const]),
         ] as [keyof Row, Distribution][])),
     ...(back === undefined
       ? []
@@ -151,7 +151,7 @@ function largestValues({ away, back, sinceAnnounced }: Figure): [keyof Row, Dist
 }
 
 const censoredShown = (d: Distribution, text: string): boolean =>
-  d.largest !== null || /> [\d.]+ m?s \((?:not restored before|not over at)/.test(text);
+  d.censored === 0 || text.includes(`[${d.censored} of ${d.count} not over]`);
 
 /** Whether a cell names the kind of its interval and the coverage of that kind. */
 function intervalStated(d: Distribution | undefined, text: string): boolean {

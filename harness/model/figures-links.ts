@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
-import { boundaries, type Measurement, type Phases } from "./measurement.ts";
+import { type Boundary, boundaries, type Measurement, type Phases } from "./measurement.ts";
 
 /** A link whose boundaries have a larger error than this share of it is not resolved. */
-const resolvedShare = 0.25;
+export const resolvedShare = 0.25;
 
 export const accountedSchema = z.strictObject({
   /** Of the lost time of all runs together: time between boundaries that were both observed, and its error bound. */
@@ -44,12 +44,18 @@ export function accountedOf(measurements: readonly Measurement[]): Accounted | u
   };
 }
 
-/** Undefined if nothing was lost or the change of the EndpointSlice was not seen; a lower bound if losses were not over. */
-export function sinceAnnouncedMs({ phases, away }: Measurement): number | undefined {
-  const announced = phases.seen.find((s) => s.boundary === "EndpointSlice changed")?.afterMs ?? undefined;
-  return away.lost === 0 || announced === undefined
-    ? undefined
-    : (phases.stableAfterMs ?? away.windowMs) - announced;
+/**
+ * From the change of the EndpointSlice to the last loss, whatever caused it, in milliseconds; a lower bound if losses were
+ * not over. Undefined if nothing was lost or the change was not seen.
+ */
+export function announcedOf({ phases, away }: Measurement): { value: number; errorMs: number } | undefined {
+  const at = (boundary: Boundary) => phases.seen.find((s) => s.boundary === boundary);
+  const announced = at("EndpointSlice changed");
+  if (away.lost === 0 || announced?.afterMs == null) return undefined;
+  return {
+    value: (phases.stableAfterMs ?? away.windowMs) - announced.afterMs,
+    errorMs: announced.errorMs + (at("traffic stable")?.errorMs ?? 0),
+  };
 }
 
 /** One link of all runs together; none if no run has it. */

@@ -4,10 +4,10 @@ import { type Distribution, distributionOf, distributionSchema } from "#harness/
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { Infer } from "#harness/lib/records.ts";
-import { quantile } from "#harness/lib/stats.ts";
+import { hundredths, quantile } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
 import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
-import { accountedOf, accountedSchema, sinceAnnouncedMs } from "./figures-links.ts";
+import { accountedOf, accountedSchema, announcedOf, resolvedShare } from "./figures-links.ts";
 import {
   affinities,
   type Disturbance,
@@ -16,6 +16,13 @@ import {
   quietBeforeMs,
   settingSchema,
 } from "./measurement.ts";
+
+/** From the EndpointSlice's change to stable traffic; the error is the mean of the runs' bounds. */
+const sinceAnnouncedSchema = z.strictObject({
+  ms: distributionSchema,
+  errorMs: z.number(),
+  resolved: z.boolean(),
+});
 
 const worstSchema = z.strictObject({ ms: distributionSchema, title: z.string() });
 
@@ -74,7 +81,8 @@ const figureSchema = z.strictObject({
   back: windowSchema.exactOptional(),
   /** The outage by target cluster. */
   byStruck: z.record(z.string(), distributionSchema),
-  /** Before the fault. */
+  /** Before the fault, at the main vantage point. */
+  lossyBefore: z.number(),
   beforeSlow: distributionSchema.exactOptional(),
   beforeP50Ms: distributionSchema.exactOptional(),
   beforeP99Ms: distributionSchema.exactOptional(),
@@ -87,7 +95,7 @@ const figureSchema = z.strictObject({
   calibrationMs: z.tuple([z.number(), z.number()]).exactOptional(),
   accounted: accountedSchema.exactOptional(),
   /** From the last ready endpoint's removal in Kubernetes to stable traffic, at the main vantage point. */
-  sinceAnnounced: distributionSchema.exactOptional(),
+  sinceAnnounced: sinceAnnouncedSchema.exactOptional(),
   connections: connectionsSchema,
 });
 /** Figures of repeated measurements of one scenario in one setting, by the same sources. */
@@ -133,6 +141,7 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     byStruck: Object.fromEntries(
       [...Map.groupBy(good, (m) => m.struck)].sort().map(([name, of]) => [name, outageOf(of)]),
     ),
+    lossyBefore: good.filter((m) => m.before.lost > 0).length,
     ...given({
       beforeSlow: plain(good, (m) => m.before.slow, seed),
       beforeP50Ms: plain(good, (m) => m.before.latency?.p50Ms, seed),
@@ -147,7 +156,7 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
       : { calibrationMs: [Math.min(...calibrations), Math.max(...calibrations)] as const }),
     ...given({
       accounted: accountedOf(good),
-      sinceAnnounced: plain(good, sinceAnnouncedMs, seed, (m) => isCensored(m.away)),
+      sinceAnnounced: sinceAnnouncedOf(good, seed),
     }),
     connections: connectionsOf(good),
   };
@@ -225,35 +234,47 @@ function summed(all: readonly Readonly<Record<string, number>>[]): Record<string
 
 const mainTitle = "the main vantage point";
 
-/** Of each run the vantage point with the largest value. */
+/**
+ * Of each run the vantage point with the largest value. One whose losses were not over could be the worst, whatever it
+ * has seen: the largest is a lower bound then.
+ */
 function worstOf(
   measurements: readonly Measurement[],
   window: "away" | "back",
   value: (d: Disturbance) => number,
   seed: number,
 ): WindowFigures["worst"] {
-  const worst = measurements.map((m) =>
-    [
+  const worst = measurements.map((m) => {
+    const points = [
       { title: mainTitle, seen: m[window] },
       ...m.others.map((o) => ({ title: o.title, seen: window === "away" ? o : o.back })),
-    ]
-      .map(({ title, seen }) => ({ title, value: value(seen), censored: isCensored(seen), lab: labOf(m) }))
-      .reduce((a, b) => (longer(b, a) ? b : a)),
-  );
+    ].map(({ title, seen }) => ({ title, value: value(seen), censored: isCensored(seen), lab: labOf(m) }));
+    return { ...points.reduce(longer), censored: points.some((p) => p.censored) };
+  });
   return {
     ms: found(distributionOf(worst, seed), "worst vantage point"),
-    title: worst.reduce((a, b) => (longer(b, a) ? b : a)).title,
+    title: worst.reduce(longer).title,
   };
 }
 
-interface Span {
-  readonly value: number;
-  readonly censored: boolean;
-}
+const longer = <T extends { readonly value: number }>(a: T, b: T): T => (b.value > a.value ? b : a);
 
-/** A lower bound is longer than an equal value. */
-const longer = (a: Span, b: Span): boolean =>
-  a.value === b.value ? a.censored && !b.censored : a.value > b.value;
+/** Of the runs that lost a request and in which the change was seen. */
+function sinceAnnouncedOf(measurements: readonly Measurement[], seed: number): Figure["sinceAnnounced"] {
+  const seen = measurements.flatMap((m) => {
+    const of = announcedOf(m);
+    return of === undefined ? [] : [{ ...of, censored: isCensored(m.away), lab: labOf(m) }];
+  });
+  const ms = distributionOf(seen, seed);
+  if (ms === undefined) return undefined;
+  const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
+  const errors = sum(seen.map((s) => s.errorMs));
+  return {
+    ms,
+    errorMs: hundredths(errors / seen.length),
+    resolved: errors <= resolvedShare * sum(seen.map((s) => Math.abs(s.value))),
+  };
+}
 
 /** Losses were not over when the window ended, so that a span is only a lower bound. */
 export const isCensored = (d: Pick<Disturbance, "censored" | "recovered" | "lost">): boolean =>

@@ -169,7 +169,10 @@ const campaignStampSchema = z
     row: z.string(),
     run: z.number().int().positive().describe("Which run of its row, counted from one."),
     lab: z.number().int().positive().describe("Which lab of the campaign, counted from one."),
-    commit: z.string().exactOptional().describe("The commit that was checked out; see `sourceTree` too."),
+    commit: z
+      .string()
+      .exactOptional()
+      .describe("The last commit that changed the sources; see `sourceTree` too."),
   })
   .describe("The place of a measurement in the campaign (`measure PLAN`) that made it.");
 export type CampaignStamp = Infer<typeof campaignStampSchema>;
@@ -223,7 +226,7 @@ export const measurementSchema = z.object({
     .array(z.string())
     .exactOptional()
     .describe(
-      "Why the verdict is unknown although the figures are sound: Kubernetes itself was slow. Leaving them out would cut the longest outages off.",
+      "Why the verdict is unknown although the figures are sound: Kubernetes, or the machine, was slow. Leaving them out would cut the longest outages off.",
     ),
   machineTroubles: z
     .array(z.string())

@@ -57,7 +57,7 @@ function sideText(figures: readonly Figure[]): string {
   return figures
     .map(
       (f) =>
-        `${f.away === undefined ? "no figure" : medianText(f.away.lostTimeMs, "away")}, n = ${f.runs}, ${f.failed} failed`,
+        `${f.away === undefined ? "no figure" : medianText(f.away.lostTimeMs)}, n = ${f.runs}, ${f.failed} failed`,
     )
     .join("; ");
 }

@@ -69,14 +69,14 @@ function rowOf(f: Figure, published: Published): Row {
     n: sampleText(f, published),
     "failed of n": `${f.failed} of ${f.runs}${f.undecided === 0 ? "" : `; ${f.undecided} undecided`}`,
     "outage, median (interval)": away === undefined ? "" : outageText(f, away),
-    largest: away === undefined ? "" : largestText(away.outageMs, "away"),
-    "lost time, median (largest)": away === undefined ? "" : medianAndLargest(f, away.lostTimeMs, "away"),
-    "worst vantage point": away === undefined ? "" : worstText(f, away, "away"),
+    largest: away === undefined ? "" : largestText(away.outageMs),
+    "lost time, median (largest)": away === undefined ? "" : medianAndLargest(f, away.lostTimeMs),
+    "worst vantage point": away === undefined ? "" : worstText(f, away),
     "slow answers": away === undefined ? "" : counts(f, away.slow),
     "after healing, median (largest)":
-      back === undefined ? "" : (noneLost(back) ?? medianAndLargest(f, back.outageMs, "back")),
-    "worst vantage point after healing": back === undefined ? "" : worstText(f, back, "back"),
-    "held for": f.heldForMs === undefined ? "" : medianAndLargest(f, f.heldForMs, "away"),
+      back === undefined ? "" : (noneLost(back) ?? medianAndLargest(f, back.outageMs)),
+    "worst vantage point after healing": back === undefined ? "" : worstText(f, back),
+    "held for": f.heldForMs === undefined ? "" : medianAndLargest(f, f.heldForMs),
     "accounted for": accountedText(f),
     "after Kubernetes announced it": sinceAnnouncedText(f),
   };
@@ -93,11 +93,13 @@ function sampleText(f: Figure, published: Published): string {
   ].join("; ");
 }
 
-/** Where answers were slow before the fault, the row shows what an overloaded machine does to the mesh. */
-const saturatedText = ({ beforeP99Ms }: Figure): string[] =>
-  beforeP99Ms?.median == null || beforeP99Ms.median <= slowMs
+/** Where answers were slow or lost before the fault, the row shows what an overloaded machine does to the mesh. */
+const saturatedText = ({ beforeP99Ms, lossyBefore, runs }: Figure): string[] => [
+  ...(beforeP99Ms?.median == null || beforeP99Ms.median <= slowMs
     ? []
-    : [`machine saturated: p99 before the fault ${medianThenLargest(beforeP99Ms, "away")}`];
+    : [`machine saturated: p99 before the fault ${medianThenLargest(beforeP99Ms)}`]),
+  ...(lossyBefore === 0 ? [] : [`${lossyBefore} of ${runs} lost requests before the fault too`]),
+];
 
 /** Every run that is not in the figures of a row. */
 function leftOutText(row: RowKey, { spoiled, campaigns }: Published): string[] {
@@ -118,5 +120,5 @@ function spoiledText(spoiled: readonly Spoiled[]): string {
     bootstrapSeed,
   );
   const failed = spoiled.filter((s) => s.outcome === "fail").length;
-  return of === undefined ? "" : `${failed} failed, outage ${medianThenLargest(of, "away")}`;
+  return of === undefined ? "" : `${failed} failed, outage ${medianThenLargest(of)}`;
 }

@@ -12,32 +12,32 @@ export function duration(ms: number): string {
 
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
-/** What became of a window's longest spans if losses were not over at its end. */
-export const notOver = {
-  away: "not restored before the fault was removed",
-  back: "not over at the end of the measurement",
-} as const;
-export type Window = keyof typeof notOver;
-
-/** A statistic of a distribution; where lower bounds decide it, what it is at least. */
-function valueText(d: Distribution, which: "median" | "p95" | "largest", window: Window): string {
+/**
+ * A statistic of a distribution. Where losses of some runs were not over at the end of their window, it lies between
+ * what their lower bounds give and what values without an end would give.
+ */
+function valueText(d: Distribution, which: "median" | "p95" | "largest"): string {
   const value = d[which] ?? null;
-  return value === null ? `> ${duration(d.atLeast?.[which] ?? 0)} (${notOver[window]})` : duration(value);
+  const least = d.atLeast?.[which];
+  if (least === undefined) return duration(value ?? 0);
+  const notOver = `[${d.censored} of ${d.count} not over]`;
+  if (value === null) return `≥ ${duration(least)} ${notOver}`;
+  return least < value ? `${duration(least)} to ${duration(value)} ${notOver}` : duration(value);
 }
 
-export const largestValue = (d: Distribution, window: Window): string => valueText(d, "largest", window);
+export const largestValue = (d: Distribution): string => valueText(d, "largest");
 
 function intervalText({ kind, low, high, coverage }: MedianInterval, d: Distribution): string {
-  const end = (value: number | null, least: number | undefined): string =>
-    value === null ? `> ${duration(least ?? 0)}` : duration(value);
+  const least = d.atLeast?.low ?? low ?? 0;
+  const most = high === null ? `≥ ${duration(d.atLeast?.high ?? 0)}` : duration(high);
   const name = kind === "bootstrap" ? "bootstrap" : `range of ${d.labs} labs`;
-  return `${end(low, d.atLeast?.low)} to ${end(high, d.atLeast?.high)}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
+  return `${duration(least)} to ${most}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
 }
 
 /** The median and its interval, of which it says the kind and the coverage. */
-export function medianText(d: Distribution, window: Window): string {
+export function medianText(d: Distribution): string {
   const interval = d.interval === undefined ? "one lab" : intervalText(d.interval, d);
-  return `${valueText(d, "median", window)} (${interval})`;
+  return `${valueText(d, "median")} (${interval})`;
 }
 
 /** `none lost in 20 runs`, with the share of runs that may lose requests nevertheless. */
@@ -49,43 +49,42 @@ export function noneLost(w: WindowFigures): string | undefined {
 
 /** The outage of a row. */
 export function outageText(f: Figure, w: WindowFigures): string {
-  return noneLost(w) ?? (showsLargestOnly(f) ? "see largest" : medianText(w.outageMs, "away"));
+  return noneLost(w) ?? (showsLargestOnly(f) ? "see largest" : medianText(w.outageMs));
 }
 
 /** The largest value and, from 20 values on, p95. */
-export function largestText(d: Distribution, window: Window): string {
-  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95", window)}`;
-  return `${largestValue(d, window)}, of ${d.count}${tail}`;
+export function largestText(d: Distribution): string {
+  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95")}`;
+  return `${largestValue(d)}, of ${d.count}${tail}`;
 }
 
-export const medianThenLargest = (d: Distribution, window: Window): string =>
-  `median ${valueText(d, "median", window)}, largest ${largestValue(d, window)}`;
+export const medianThenLargest = (d: Distribution): string =>
+  `median ${valueText(d, "median")}, largest ${largestValue(d)}`;
 
 /** `430 ms (512 ms)`, or only the largest where the sample is too small for a median. */
-export function medianAndLargest(f: Figure, d: Distribution, window: Window): string {
-  const largest = largestValue(d, window);
-  return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d, "median", window)} (${largest})`;
+export function medianAndLargest(f: Figure, d: Distribution): string {
+  const largest = largestValue(d);
+  return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(d, "median")} (${largest})`;
 }
 
 /** The outage at the worst vantage point of each run, where it was longest, and the same of the lost time. */
-export function worstText(f: Figure, { worst, worstLostTime }: WindowFigures, window: Window): string {
+export function worstText(f: Figure, { worst, worstLostTime }: WindowFigures): string {
   if (worst.ms.largest === 0) return "none lost";
-  const text = ({ ms, title }: WindowFigures["worst"]): string => {
-    const largest = `${largestValue(ms, window)}: ${withoutLab(title)}`;
-    return showsLargestOnly(f) ? `largest ${largest}` : `${valueText(ms, "median", window)} (${largest})`;
-  };
+  const text = ({ ms, title }: WindowFigures["worst"]): string =>
+    `${medianAndLargest(f, ms)}, ${withoutLab(title)}`;
   return `outage ${text(worst)}; lost time ${text(worstLostTime)}`;
 }
 
 /** Nodes are named `<lab>--<cluster>-<role>`; labs of a campaign have generated names. */
 const withoutLab = (title: string): string => title.replaceAll(/\b\S+--(?=\S)/g, "");
 
-/** How long losses went on after Kubernetes had announced the change. */
+/** How long losses went on after Kubernetes had announced the change; METHOD, rule 10, for its error. */
 export function sinceAnnouncedText(f: Figure): string {
-  const d = f.sinceAnnounced;
-  if (d === undefined) return f.away?.lossyRuns === 0 ? "no outage" : "not observed";
-  const some = d.count === f.away?.lossyRuns ? "" : `, seen in ${d.count} of ${f.away?.lossyRuns ?? 0} runs`;
-  return `${medianAndLargest(f, d, "away")}${some}`;
+  const lossy = f.away?.lossyRuns ?? 0;
+  if (f.sinceAnnounced === undefined) return lossy === 0 ? "no outage" : "not observed";
+  const { ms, errorMs, resolved } = f.sinceAnnounced;
+  const some = ms.count === lossy ? "" : `, seen in ${ms.count} of ${lossy} runs`;
+  return `${resolved ? "" : "not resolved: "}${medianAndLargest(f, ms)} ± ${duration(errorMs)}${some}`;
 }
 
 /** Median and largest of counts, which are never censored. */

@@ -79,16 +79,16 @@ function duringFault(f: Figure): string[] {
     runs,
     `${f.failed}`,
     outageText(f, away),
-    largestText(away.outageMs, "away"),
-    medianAndLargest(f, away.lostTimeMs, "away"),
-    worstText(f, away, "away"),
-    f.heldForMs === undefined ? none : medianAndLargest(f, f.heldForMs, "away"),
+    largestText(away.outageMs),
+    medianAndLargest(f, away.lostTimeMs),
+    worstText(f, away),
+    f.heldForMs === undefined ? none : medianAndLargest(f, f.heldForMs),
   ];
 }
 
 const byTarget = (f: Figure): string[] => [
   Object.entries(f.byStruck)
-    .map(([target, d]) => `${target}: ${medianAndLargest(f, d, "away")}, ${d.count} runs`)
+    .map(([target, d]) => `${target}: ${medianAndLargest(f, d)}, ${d.count} runs`)
     .join("; ") || none,
 ];
 
@@ -101,7 +101,7 @@ function lossesOf(f: Figure): string[] {
     counts(f, away.bursts),
     ms(f, away.firstLossMs),
     ms(f, away.lastLossMs),
-    medianAndLargest(f, away.longestGapMs, "away"),
+    medianAndLargest(f, away.longestGapMs),
     kinds(away),
   ];
 }
@@ -111,17 +111,17 @@ function afterHealing(f: Figure): string[] {
   if (back === undefined) return [none, none, none, none, none, none, none];
   return [
     ms(f, back.windowMs),
-    noneLost(back) ?? medianAndLargest(f, back.outageMs, "back"),
-    medianAndLargest(f, back.lostTimeMs, "back"),
+    noneLost(back) ?? medianAndLargest(f, back.outageMs),
+    medianAndLargest(f, back.lostTimeMs),
     counts(f, back.lost),
     counts(f, back.bursts),
     kinds(back),
-    worstText(f, back, "back"),
+    worstText(f, back),
   ];
 }
 
 const ms = (f: Figure, d: Distribution | undefined): string =>
-  d === undefined ? none : medianAndLargest(f, d, "away");
+  d === undefined ? none : medianAndLargest(f, d);
 
 const kinds = ({ lossOutcomes }: WindowFigures): string =>
   Object.entries(lossOutcomes)

@@ -10,7 +10,7 @@ export function figureLines(figures: readonly Figure[]): string[] {
       away === undefined
         ? "no figure"
         : (noneLost(away) ??
-          `outage median ${medianText(away.outageMs, "away")}, largest ${largestText(away.outageMs, "away")}; lost time ${medianAndLargest(f, away.lostTimeMs, "away")}`);
+          `outage median ${medianText(away.outageMs)}, largest ${largestText(away.outageMs)}; lost time ${medianAndLargest(f, away.lostTimeMs)}`);
     const extra = [
       `${f.failed} of ${f.runs} failed`,
       ...(f.unknown > 0 ? [`${f.unknown} unknown`] : []),

@@ -1,5 +1,7 @@
 import { markdownTable } from "markdown-table";
+import { quantile } from "#harness/lib/stats.ts";
 import { type Figure, figuresOf, labOf } from "#harness/model/figures.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import { columns, type Published, type Row, rowNameOf } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { rowsOf } from "./figure-rows.ts";
@@ -61,15 +63,43 @@ function settingsHtml({ meshproof, campaigns, measurements }: Published, figures
       `<li>${f.tuned === true ? "tuned" : "untuned"}, application ${f.application ?? "default"}, ${of.length} row${of.length === 1 ? "" : "s"}: ${escapeHtml(machine)}, kernel ${escapeHtml(kernel)}, Kubernetes ${escapeHtml(kubernetes)}, images from ${escapeHtml(imageSource)}; setting ${f.settingHash?.slice(0, 12)}, sources ${f.sourceHash?.slice(0, 12)}, method ${f.method}${calibration}</li>`,
     ];
   });
-  const labs = [...Map.groupBy(measurements, labOf)]
-    .map(
-      ([lab, [m]]) => `${lab}: ${m?.calibrationMs === undefined ? "not timed" : duration(m.calibrationMs)}`,
-    )
-    .sort();
   const times = measurements.map((m) => m.at).sort();
   const commits = [...new Set(measurements.flatMap((m) => m.campaign?.commit ?? []))];
-  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)}; series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
-<p>From ${escapeHtml(times[0] ?? "")} to ${escapeHtml(times.at(-1) ?? "")}, on one host: intervals cover labs, not days or machines. Calibration task of each lab: ${labs.map(escapeHtml).join(", ")}.</p>`;
+  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)} (commits of equal sources; one that only holds a series may be missing in this repository); series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
+<p>From ${escapeHtml(times[0] ?? "")} to ${escapeHtml(times.at(-1) ?? "")}, on one host: intervals cover labs, not days or machines, and assume that labs differ by chance only. The table shows where they do not.</p>
+<h3>Each lab, in the order of time</h3><div class="wide"><table><tr>${labColumns.map((c) => `<th>${c}</th>`).join("")}</tr>
+${labRows(measurements)
+  .map((cells) => `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`)
+  .join("\n")}</table></div>`;
+}
+
+const labColumns = [
+  "lab",
+  "setting",
+  "from",
+  "runs",
+  "failed",
+  "calibration task",
+  "p99 before the fault, median",
+];
+
+/** A slow drift, or another state of the machine, shows here. */
+function labRows(measurements: readonly Measurement[]): string[][] {
+  return [...Map.groupBy(measurements, labOf)]
+    .map(([lab, of]) => {
+      const p99 = of.flatMap((m) => m.before.latency?.p99Ms ?? []);
+      const [m] = of;
+      return [
+        lab,
+        m?.tuned === true ? "tuned" : "untuned",
+        of.map((run) => run.at).sort()[0] ?? "",
+        `${of.length}`,
+        `${of.filter((run) => run.outcome === "fail").length}`,
+        m?.calibrationMs === undefined ? "not timed" : duration(m.calibrationMs),
+        p99.length === 0 ? "none answered" : duration(quantile(p99, 0.5)),
+      ];
+    })
+    .sort((a, b) => ((a[2] ?? "") < (b[2] ?? "") ? -1 : 1));
 }
 
 /** Runs by name, with the reasons that the journal has. */

@@ -9,7 +9,7 @@ import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
-import { commitOfCheckout } from "#harness/platform/commit.ts";
+import { commitOfSources } from "#harness/platform/commit.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
 import { machineClass } from "#harness/platform/machine.ts";
 import { contentKey, repoRoot, stateDir } from "#harness/platform/paths.ts";
@@ -66,12 +66,12 @@ export async function prepareCampaign(options: PrepareOptions): Promise<Prepared
   const clustersOf = (setting: string) => plans.get(setting)?.clusters.map((c) => c.name) ?? [];
   const rows = resolveRows(plan, { file, suites, clustersOf });
   const source = await sourceOf();
-  const { commit } = await commitOfCheckout();
+  const commit = await commitOfSources();
   const campaign: Campaign = {
     stamp: {
       name: plan.name,
       plan: planHash(plan, plans),
-      ...given({ part, commit: commit?.replace(/-dirty$/, "") }),
+      ...given({ part, commit }),
     },
     source,
     seed: plan.seed,

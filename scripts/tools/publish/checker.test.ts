@@ -106,9 +106,11 @@ test("a good file with its rows passes, also with several rows", () => {
   expect(cells("scale to zero")).toMatchObject({
     n: "20 from 5 labs",
     "failed of n": "1 of 20",
-    "outage, median (interval)": "505 ms (475 ms to 555 ms: range of 5 labs, 93.75 %)",
-    largest: "> 590 ms (not restored before the fault was removed), of 20; p95 590 ms",
-    "worst vantage point": "outage 900 ms (900 ms: NodePort); lost time 900 ms (900 ms: NodePort)",
+    "outage, median (interval)":
+      "495 ms to 505 ms [1 of 20 not over] (475 ms to 555 ms: range of 5 labs, 93.75 %)",
+    largest: "≥ 590 ms [1 of 20 not over], of 20; p95 580 ms to 590 ms [1 of 20 not over]",
+    "worst vantage point": 
+      "outage 900 ms (≥ 900 ms [1 of 20 not over]), NodePort; lost time 900 ms (≥ 900 ms [1 of 20 not over]), NodePort",
     "accounted for": expect.stringMatching(/^93 % ± 2 %, worst run 91 %; resolved \d+ %/),
   });
   expect(cells("readiness lost")).toMatchObject({
