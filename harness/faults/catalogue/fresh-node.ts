@@ -4,7 +4,7 @@ import { stopNode } from "#harness/cluster/kind/node-control.ts";
 import { onNode } from "#harness/cluster/node.ts";
 import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 
@@ -58,19 +58,20 @@ interface Owned {
 const ofDaemonSet = (pod: KubeObject): boolean =>
   ((pod.metadata as Owned).ownerReferences ?? []).some((o) => o.kind === "DaemonSet" || o.kind === "Node");
 
-/** Like `kubectl drain --ignore-daemonsets --force`, without disruption budgets. */
+/**
+ * Like `kubectl drain --ignore-daemonsets --force`, without disruption budgets. The scheduler may not know of the cordon
+ * yet when the first pods are deleted, and put the new ones on the same node: they are deleted too.
+ */
 async function drain(kube: Kube, node: string, signal: AbortSignal): Promise<void> {
   await kube.merge(kinds.node, undefined, node, { spec: { unschedulable: true } });
-  for (const pod of (await podsOn(kube, node)).filter((p) => !ofDaemonSet(p)))
-    await kube.remove(kinds.pod, pod.metadata.namespace, pod.metadata.name);
-  await kube.until(
-    kinds.pod,
-    {},
-    (pods) => {
-      const left = pods.filter((p) => p.spec?.nodeName === node && !ofDaemonSet(p));
+  await eventually(
+    async () => {
+      const left = (await podsOn(kube, node)).filter((p) => !ofDaemonSet(p));
+      for (const { metadata } of left.filter((p) => p.metadata.deletionTimestamp === undefined))
+        await kube.remove(kinds.pod, metadata.namespace, metadata.name);
       return left.length === 0 ? ready(undefined) : notYet(left.map((p) => p.metadata.name).join(", "));
     },
-    { what: `node ${node} to be drained`, withinMs: preparedWithinMs, signal },
+    { what: `node ${node} to be drained`, withinMs: preparedWithinMs, everyMs: 1000, signal },
   );
 }
 
