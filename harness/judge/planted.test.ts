@@ -27,6 +27,18 @@ test("a link that does not see its delay fails, and says by how much", () => {
   ]);
 });
 
+test("pairs that scatter by more than the difference say nothing; if all are off, they fail", () => {
+  const scattered = (meanMs: number, byMs: number) =>
+    pairs(15, 300, 300).map((p, i) => ({ ...p, delayedMs: p.delayedMs + meanMs + byMs * (i - 7) }));
+  expect(verdict(scattered(100, 80))).toMatchObject({
+    outcome: "unknown",
+    reasons: [expect.stringContaining("off by -220 to 420 ms (95 % for the median)")],
+  });
+  expect(verdict(scattered(100, 5)).outcome).toBe("fail");
+  expect(verdict(scattered(-100, 5)).outcome).toBe("fail");
+  expect(verdict(scattered(0, 80)).outcome).toBe("pass");
+});
+
 test("fewer than fifteen pairs give no verdict, and no pair of a size neither", () => {
   expect(verdict(pairs(14, 250, 250)).outcome).toBe("unknown");
   expect(judgePlanted("agent updated", [250, 500], pairs(15, 250, 250)).outcome).toBe("unknown");

@@ -61,13 +61,13 @@ interface DelayedLink extends PlantedLink {
  * A plain link contains waiting for a processor just after the change, which is over when a held process goes on: of
  * 250 ms the median shift was 119 ms less than the record (five pairs, two cores). So a link's error is of that order.
  */
-const processSizesMs = [500, 1000, 2000];
+const sizesMs = [500, 1000, 2000];
 
 const links: readonly DelayedLink[] = [
   {
     ...{ from: "fault begun", upTo: "EndpointSlice changed", affinity: "local" },
     how: "a webhook of the API server",
-    sizesMs: [150, 300, 600],
+    sizesMs,
     delay({ target, context: { echo, outside } }) {
       if (outside === undefined)
         throw new Error("there is no container outside the clusters for the webhook");
@@ -81,7 +81,7 @@ const links: readonly DelayedLink[] = [
   {
     ...{ from: "EndpointSlice changed", upTo: "kvstore changed", affinity: "remote" },
     how: "a stopped clustermesh-apiserver",
-    sizesMs: processSizesMs,
+    sizesMs,
     delay(place) {
       const nodes = () => nodesOf(requireKind(place.target, "apiserver-held"), apiserverSelector);
       const hold = { ...heldOf(place), name: "apiserver-held", nodes, process: clusterMeshProcess };
@@ -92,7 +92,7 @@ const links: readonly DelayedLink[] = [
   {
     ...{ from: "kvstore changed", upTo: "peer's cache changed", affinity: "remote" },
     how: "a stopped KVStoreMesh",
-    sizesMs: processSizesMs,
+    sizesMs,
     delay(place) {
       const nodes = () => nodesOf(requireKind(place.client, "kvstoremesh-held"), apiserverSelector);
       const hold = { ...heldOf(place), name: "kvstoremesh-held", nodes, process: kvstoreMeshProcess };
@@ -103,7 +103,7 @@ const links: readonly DelayedLink[] = [
   {
     ...{ from: "peer's cache changed", upTo: "agent updated", affinity: "remote" },
     how: "a stopped agent",
-    sizesMs: processSizesMs,
+    sizesMs,
     delay(place) {
       const earlier = kvstoreEmpty("cache", { ...place, service: serviceOf("remote") });
       return (holdMs) => processHeld({ ...agentOf(place), earlier, holdMs });
@@ -112,7 +112,7 @@ const links: readonly DelayedLink[] = [
   {
     ...{ from: "EndpointSlice changed", upTo: "agent updated", affinity: "local" },
     how: "a stopped agent",
-    sizesMs: processSizesMs,
+    sizesMs,
     delay(place) {
       const earlier = slicesEmpty(place.target, serviceOf("local"), false);
       return (holdMs) => processHeld({ ...agentOf(place), earlier, holdMs });

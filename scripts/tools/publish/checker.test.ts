@@ -109,7 +109,7 @@ test("a good file with its rows passes, also with several rows", () => {
     "outage, median (interval)":
       "495 ms to 505 ms [1 of 20 not over] (475 ms to 555 ms: range of 5 labs, 93.75 %)",
     largest: "≥ 590 ms [1 of 20 not over], of 20; p95 580 ms to 590 ms [1 of 20 not over]",
-    "worst vantage point": 
+    "worst vantage point":
       "outage 900 ms (≥ 900 ms [1 of 20 not over]), NodePort; lost time 900 ms (≥ 900 ms [1 of 20 not over]), NodePort",
     "accounted for": expect.stringMatching(/^93 % ± 2 %, worst run 91 %; resolved \d+ %/),
   });
