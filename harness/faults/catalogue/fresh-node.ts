@@ -4,7 +4,7 @@ import { stopNode } from "#harness/cluster/kind/node-control.ts";
 import { onNode } from "#harness/cluster/node.ts";
 import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 
@@ -36,11 +36,11 @@ export function nodeRenewed(cluster: Cluster, node: string): Fault {
       await drain(kube, node, ctx.signal);
       await wipe(target, ctx.signal);
       await stopNode(target, ctx.signal);
-      // Otherwise a kubelet that returns under the same name would restart the old pods.
-      for (const pod of await podsOn(kube, node))
-        await kube.remove(kinds.pod, pod.metadata.namespace, pod.metadata.name, 0);
       await kube.remove(kinds.ciliumNode, undefined, node);
       await kube.remove(kinds.node, undefined, node);
+      // Otherwise a kubelet that returns under the same name would restart the old pods; without the Node no pod follows.
+      for (const pod of await podsOn(kube, node))
+        await kube.remove(kinds.pod, pod.metadata.namespace, pod.metadata.name, 0);
       await ctx.runUndo({ do: "start", node });
       return { subject: `node ${node}`, names: [node] };
     },
@@ -59,19 +59,22 @@ const ofDaemonSet = (pod: KubeObject): boolean =>
   ((pod.metadata as Owned).ownerReferences ?? []).some((o) => o.kind === "DaemonSet" || o.kind === "Node");
 
 /**
- * Like `kubectl drain --ignore-daemonsets --force`, without disruption budgets. The scheduler may not know of the cordon
- * yet when the first pods are deleted, and put the new ones on the same node: they are deleted too.
+ * Like `kubectl drain --ignore-daemonsets --force`, without disruption budgets: waits for the pods that it deleted. Pods
+ * that tolerate a cordon, as the echo pods do, may be replaced on the same node.
  */
 async function drain(kube: Kube, node: string, signal: AbortSignal): Promise<void> {
   await kube.merge(kinds.node, undefined, node, { spec: { unschedulable: true } });
-  await eventually(
-    async () => {
-      const left = (await podsOn(kube, node)).filter((p) => !ofDaemonSet(p));
-      for (const { metadata } of left.filter((p) => p.metadata.deletionTimestamp === undefined))
-        await kube.remove(kinds.pod, metadata.namespace, metadata.name);
+  const old = (await podsOn(kube, node)).filter((p) => !ofDaemonSet(p));
+  const uids = new Set(old.map((p) => p.metadata.uid));
+  for (const { metadata } of old) await kube.remove(kinds.pod, metadata.namespace, metadata.name);
+  await kube.until(
+    kinds.pod,
+    {},
+    (pods) => {
+      const left = pods.filter((p) => uids.has(p.metadata.uid));
       return left.length === 0 ? ready(undefined) : notYet(left.map((p) => p.metadata.name).join(", "));
     },
-    { what: `node ${node} to be drained`, withinMs: preparedWithinMs, everyMs: 1000, signal },
+    { what: `node ${node} to be drained`, withinMs: preparedWithinMs, signal },
   );
 }
 
