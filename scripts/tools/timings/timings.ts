@@ -153,7 +153,7 @@ const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: st
   ],
   "dead-cluster": [
     "How long clients are sent to a cluster that died",
-    "Every node of a cluster is stopped at once. Counted from the stop until the last lost request of a client of another cluster.",
+    "Every node of a cluster is stopped at once. Counted from the stop until the last lost request of a client of another cluster. `cacheTTL` begins when the loss is noticed: two heartbeats of a minute (pkg/kvstore/kvstore.go) and a status check, whose interval grows with the number of nodes (pkg/kvstore/backend.go). So 30 s of it are about two and a half minutes for clients.",
   ],
   "failover-delays": [
     "Whether a planted delay is measured in its link",
