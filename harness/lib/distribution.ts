@@ -18,7 +18,7 @@ export const distributionSchema = z.strictObject({
   largest: value,
   /** How many values are only lower bounds. */
   censored: z.number(),
-  /** If there are some: what the true statistics are at least, where those above are null. */
+  /** If there are some: what the true statistics are at least; those above are what they are at most. */
   atLeast: z
     .strictObject({
       median: z.number(),
@@ -46,14 +46,15 @@ const leastForP95 = 20;
  */
 export function distributionOf(observed: readonly Observed[], seed: number): Distribution | undefined {
   if (observed.length === 0) return undefined;
-  const orInfinite = (o: Observed): number => (o.censored ? Number.POSITIVE_INFINITY : o.value);
-  const sorted = observed.map(orInfinite).sort((a, b) => a - b);
-  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map(orInfinite));
-  const interval = medianInterval(labs, seed);
+  const { labs, sorted, interval } = orderedBy(
+    (o) => (o.censored ? Number.POSITIVE_INFINITY : o.value),
+    observed,
+    seed,
+  );
   const censored = observed.filter((o) => o.censored).length;
   return {
     count: sorted.length,
-    labs: labs.length,
+    labs,
     median: finite(median(sorted)),
     ...(interval === undefined ? {} : { interval }),
     ...(sorted.length < leastForP95 ? {} : { p95: finite(sortedQuantile(sorted, 0.95)) }),
@@ -63,11 +64,19 @@ export function distributionOf(observed: readonly Observed[], seed: number): Dis
   };
 }
 
+/** The values, and the interval of their median by lab. */
+function orderedBy(value: (o: Observed) => number, observed: readonly Observed[], seed: number) {
+  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map(value));
+  return {
+    labs: labs.length,
+    sorted: observed.map(value).sort((a, b) => a - b),
+    interval: medianInterval(labs, seed),
+  };
+}
+
 /** With each lower bound in the place of its value: no quantile of the true values is smaller. */
 function atLeast(observed: readonly Observed[], seed: number): NonNullable<Distribution["atLeast"]> {
-  const sorted = observed.map((o) => o.value).sort((a, b) => a - b);
-  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map((o) => o.value));
-  const interval = medianInterval(labs, seed);
+  const { sorted, interval } = orderedBy((o) => o.value, observed, seed);
   return {
     median: hundredths(median(sorted)),
     p95: hundredths(sortedQuantile(sorted, 0.95)),

@@ -41,14 +41,15 @@ export async function measureRound(
     const measured = await measureOne(`${round} ${holdMs} ms`, delay);
     // The limits of the instrument are those of published figures (METHOD, rule 15).
     const isSpoiled = measured.figures.machineTroubles.length > 0 || measured.verdict.outcome === "unknown";
-    if (isSpoiled) spoiled += 1;
-    if (isSpoiled) continue;
+    if (isSpoiled) {
+      spoiled += 1;
+      continue;
+    }
+    const failed = (verdict: Verdict): PlantedRound => ({ pairs: [], spoiled, verdict });
     const one = seenIn(measured, link, delay);
-    const failed =
-      typeof one === "string"
-        ? failedBecause([`round ${round}, ${holdMs} ms planted: ${one}`])
-        : measured.verdict;
-    if (typeof one === "string" || failed.outcome === "fail") return { pairs: [], spoiled, verdict: failed };
+    if (typeof one === "string")
+      return failed(failedBecause([`round ${round}, ${holdMs} ms planted: ${one}`]));
+    if (measured.verdict.outcome === "fail") return failed(measured.verdict);
     seen.set(holdMs, one);
   }
   return { pairs: pairsOf(seen, round), spoiled, verdict: passed };

@@ -4,7 +4,7 @@ import { quantile } from "#harness/lib/stats.ts";
 import { type Boundary, boundaries, type Measurement, type Phases } from "./measurement.ts";
 
 /** A link whose boundaries have a larger error than this share of it is not resolved. */
-export const resolvedShare = 0.25;
+const resolvedShare = 0.25;
 
 export const accountedSchema = z.strictObject({
   /** Of the lost time of all runs together: time between boundaries that were both observed, and its error bound. */
@@ -64,10 +64,17 @@ function linkOf(links: readonly Phases["links"][number][]) {
   if (first === undefined) return [];
   const lengths = links.map((l) => l.ms);
   const totalMs = sum(lengths);
-  const resolved = sum(links.map((l) => l.errorMs)) <= resolvedShare * totalMs;
+  const resolved = isResolved(
+    lengths,
+    links.map((l) => l.errorMs),
+  );
   return [{ upTo: first.upTo, totalMs, medianMs: resolved ? quantile(lengths, 0.5) : null }];
 }
 
-const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
+/** METHOD, rule 10: of times and their error bounds, together. */
+export const isResolved = (timesMs: readonly number[], errorsMs: readonly number[]): boolean =>
+  sum(errorsMs) <= resolvedShare * sum(timesMs.map(Math.abs));
+
+export const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
 
 const thousandths = (share: number): number => Math.round(share * 1000) / 1000;

@@ -7,7 +7,7 @@ import type { Infer } from "#harness/lib/records.ts";
 import { hundredths, quantile } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
 import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
-import { accountedOf, accountedSchema, announcedOf, resolvedShare } from "./figures-links.ts";
+import { accountedOf, accountedSchema, announcedOf, isResolved, sum } from "./figures-links.ts";
 import {
   affinities,
   type Disturbance,
@@ -267,12 +267,14 @@ function sinceAnnouncedOf(measurements: readonly Measurement[], seed: number): F
   });
   const ms = distributionOf(seen, seed);
   if (ms === undefined) return undefined;
-  const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
-  const errors = sum(seen.map((s) => s.errorMs));
+  const errors = seen.map((s) => s.errorMs);
   return {
     ms,
-    errorMs: hundredths(errors / seen.length),
-    resolved: errors <= resolvedShare * sum(seen.map((s) => Math.abs(s.value))),
+    errorMs: hundredths(sum(errors) / errors.length),
+    resolved: isResolved(
+      seen.map((s) => s.value),
+      errors,
+    ),
   };
 }
 

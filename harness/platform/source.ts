@@ -11,7 +11,7 @@ const measuring = [
 ] as const;
 
 /** What a measurement is made with; not reports, which grow while a campaign runs. */
-const built = ["harness", "suites", "kind-configs", "package.json", "package-lock.json"] as const;
+export const built = ["harness", "suites", "kind-configs", "package.json", "package-lock.json"] as const;
 
 export interface Source {
   readonly hash: string;

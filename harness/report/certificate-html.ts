@@ -8,6 +8,7 @@ import { cyclePlot } from "./cycle-plot.ts";
 import { escapeHtml } from "./escape.ts";
 import { phasePlot } from "./phase-plot.ts";
 import { style } from "./style.ts";
+import { wideTable } from "./wide-table.ts";
 
 const looks: Readonly<Record<Certificate["verdict"], string>> = {
   certified: "passed",
@@ -81,7 +82,7 @@ function findings(all: readonly CertificateFinding[]): string {
 }
 
 const findingsTable = (all: readonly CertificateFinding[]): string =>
-  table(
+  wideTable(
     ["grade", "what an operator should know"],
     all.map((f) => [
       `<span class="grade ${f.grade}">${f.grade}</span>`,
@@ -89,15 +90,11 @@ const findingsTable = (all: readonly CertificateFinding[]): string =>
     ]),
   );
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<div class="wide"><table><tr>${head.map((h) => `<th>${h}</th>`).join("")}</tr>
-${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n")}</table></div>`;
-
 /** A row for each kind of move, over all cycles. */
 function movesTable(c: Certificate, to: "own" | "other"): string {
   const kinds = Map.groupBy(movesOf(c, to), (p) => p.name);
   const bounds = new Map(c.bounds.map((b) => [b.moves, b.text]));
-  return table(
+  return wideTable(
     [
       "move",
       "n",
@@ -137,7 +134,7 @@ function cyclesTable(c: Certificate): string {
     `<code>${escapeHtml(x.settingHash)}</code> <code>${escapeHtml(x.sourceHash)}</code> ${x.sourceTree}`,
   ]);
   const leftOut = c.leftOut.map((l) => `cycle ${l.of} of ${l.runId} is left out: ${l.why[0] ?? "unknown"}`);
-  return `${table(["cycle", "verdict", "date", "lab", "first order", "took", "measured", "interrupted", "setting, sources, tree"], rows)}${titled("Left out", leftOut)}`;
+  return `${wideTable(["cycle", "verdict", "date", "lab", "first order", "took", "measured", "interrupted", "setting, sources, tree"], rows)}${titled("Left out", leftOut)}`;
 }
 
 function cycleSection(c: Certificate, { cycle }: Certificate["cycles"][number]): string {
@@ -164,7 +161,7 @@ ${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}${p.harne
 ${
   disrupted.length === 0
     ? ""
-    : table(
+    : wideTable(
         [
           "path",
           "kind",
@@ -191,7 +188,7 @@ ${p.events.length === 0 ? "" : `<details><summary>${p.events.length} events</sum
 }
 
 function components(c: Certificate): string {
-  return `${table(
+  return `${wideTable(
     ["cluster", "id", "Kubernetes", "nodes", "node image"],
     c.clusters.map((x) => [
       escapeHtml(x.name),
@@ -200,7 +197,7 @@ function components(c: Certificate): string {
       x.nodes.map(escapeHtml).join(", "),
       `${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code>`,
     ]),
-  )}${table(
+  )}${wideTable(
     ["Cilium", "image", "digest"],
     c.images.map((i) => [escapeHtml(i.version), escapeHtml(i.reference), `<code>${escapeHtml(i.id)}</code>`]),
   )}`;

@@ -1,7 +1,6 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import type { Figure, WindowFigures } from "#harness/model/figures.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
-import { escapeHtml } from "./escape.ts";
 import {
   accountedText,
   counts,
@@ -14,6 +13,7 @@ import {
   worstText,
 } from "./figure-text.ts";
 import { distributionPlot } from "./plots.ts";
+import { wideTextTable } from "./wide-table.ts";
 
 const none = "–";
 
@@ -57,12 +57,13 @@ function table(
   figures: readonly Figure[],
   cells: (f: Figure) => readonly string[],
 ): string {
-  return `<div class="wide"><table><tr>${["scenario", "affinity", "application", "lab", ...columns].map((c) => `<th>${c}</th>`).join("")}</tr>
-${figures.map((f) => row([...namesOf(f), ...cells(f)])).join("\n")}</table></div>`;
+  return wideTextTable(
+    [...names, ...columns],
+    figures.map((f) => [...namesOf(f), ...cells(f)]),
+  );
 }
 
-const row = (cells: readonly string[]): string =>
-  `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`;
+const names = ["scenario", "affinity", "application", "lab"];
 
 const namesOf = (f: Figure): string[] => [
   f.scenario,
@@ -148,20 +149,10 @@ function links(f: Figure): string[] {
 }
 
 function connectionTable(figures: readonly Figure[]): string {
-  const head = [
-    "scenario",
-    "affinity",
-    "application",
-    "lab",
-    "kind",
-    "survived",
-    "reset",
-    "stalled",
-    "longest gap, median ms",
-  ];
-  const rows = figures.flatMap((f) =>
-    f.connections.map((c) =>
-      row([
+  return wideTextTable(
+    [...names, "kind", "survived", "reset", "stalled", "longest gap, median ms"],
+    figures.flatMap((f) =>
+      f.connections.map((c) => [
         ...namesOf(f),
         c.kind,
         `${c.survived}`,
@@ -171,6 +162,4 @@ function connectionTable(figures: readonly Figure[]): string {
       ]),
     ),
   );
-  return `<div class="wide"><table><tr>${head.map((c) => `<th>${c}</th>`).join("")}</tr>
-${rows.join("\n")}</table></div>`;
 }

@@ -9,6 +9,7 @@ import { duration } from "./figure-text.ts";
 import { figuresHtml } from "./figures-html.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
 import { style } from "./style.ts";
+import { wideTextTable } from "./wide-table.ts";
 
 /** Limitations of every figure published from this project's test machine, and how to read them. */
 export const limits: readonly string[] = [
@@ -35,10 +36,10 @@ export function publishedHtml(published: Published): string {
 <section>${settingsHtml(published, figures)}
 <p>Reproduce: check out the commit that measured, then ${published.campaigns.map(({ command }) => `<code>${escapeHtml(command)} --part again</code>`).join(", ")}</p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
-<h3>Every row</h3><div class="wide"><table><tr>${columns.map((c) => `<th>${c}</th>`).join("")}</tr>
-${rowsOf(published)
-  .map(({ row }) => `<tr>${columns.map((c) => `<td>${escapeHtml(row[c])}</td>`).join("")}</tr>`)
-  .join("\n")}</table></div>
+<h3>Every row</h3>${wideTextTable(
+    columns,
+    rowsOf(published).map(({ row }) => columns.map((c) => row[c])),
+  )}
 ${figuresHtml(figures, measurements)}
 ${attemptsHtml(published, "notPassed", "Runs that failed or are undecided")}
 ${attemptsHtml(published, "withoutFigure", "Attempts without a figure")}
@@ -67,10 +68,7 @@ function settingsHtml({ meshproof, campaigns, measurements }: Published, figures
   const commits = [...new Set(measurements.flatMap((m) => m.campaign?.commit ?? []))];
   return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)} (commits of equal sources; one that only holds a series may be missing in this repository); series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
 <p>From ${escapeHtml(times[0] ?? "")} to ${escapeHtml(times.at(-1) ?? "")}, on one host: intervals cover labs, not days or machines, and assume that labs differ by chance only. The table shows where they do not.</p>
-<h3>Each lab, in the order of time</h3><div class="wide"><table><tr>${labColumns.map((c) => `<th>${c}</th>`).join("")}</tr>
-${labRows(measurements)
-  .map((cells) => `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`)
-  .join("\n")}</table></div>`;
+<h3>Each lab, in the order of time</h3>${wideTextTable(labColumns, labRows(measurements))}`;
 }
 
 const labColumns = [

@@ -38,12 +38,9 @@ const affinities = ["local", "remote"] as const;
 type Affinity = (typeof affinities)[number];
 
 /** The first cluster loses its backends, the second takes over. */
-interface Roles {
+interface Place {
   readonly target: Cluster;
   readonly other: Cluster;
-}
-
-interface Place extends Roles {
   readonly context: ScenarioContext;
   /** The cluster and the node of the measured client. */
   readonly client: Cluster;
@@ -141,7 +138,11 @@ const scenarioOf = (affinity: Affinity): Scenario => ({
 });
 
 /** Two rows for each size: the measured shift, and what the fault's own record says. */
-function observationsOf({ upTo }: PlantedLink, place: Place, pairs: readonly Planted[]): Observation[] {
+function observationsOf(
+  { upTo, affinity }: DelayedLink,
+  place: Place,
+  pairs: readonly Planted[],
+): Observation[] {
   return pairs.flatMap((pair) => {
     const { holdMs, round, plainMs, delayedMs, errorMs, recordMs, recordErrorMs } = pair;
     const of = {
@@ -149,7 +150,7 @@ function observationsOf({ upTo }: PlantedLink, place: Place, pairs: readonly Pla
       at: `${place.client.name}/${place.clientNode}`,
       evidence: { plainMs, delayedMs },
     };
-    const what = `${upTo}, affinity ${place.client === place.target ? "local" : "remote"}, ${holdMs} ms planted`;
+    const what = `${upTo}, affinity ${affinity}, ${holdMs} ms planted`;
     return [
       { ...of, what: `${what}: measured`, value: shiftMs(pair), errorMs },
       { ...of, what: `${what}: by the fault's record`, value: recordMs, errorMs: recordErrorMs },

@@ -6,7 +6,7 @@ import { endpointsLeft } from "#harness/kube/endpoint-slices.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, pause, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
-import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
+import type { SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { toZero } from "./scale.ts";
 
 /** An interval of delay that a fault added, from its own record, on the harness's clock. */
@@ -67,7 +67,7 @@ export function processHeld(hold: ProcessHold): PlantedDelay {
         // Again: undo steps run in reverse order, and the step that scales back waits for pods.
         await ctx.recordUndo(...goOn);
         added = await holdFor(hold, nodes, earlier, ctx.signal);
-        return { subject, names: [hold.target.name, ...nodes.map((n) => n.name)] } satisfies Injected;
+        return { subject, names: [hold.target.name, ...nodes.map((n) => n.name)] };
       } catch (error) {
         const signal = AbortSignal.timeout(20_000);
         await Promise.all(nodes.map((node) => continueProcesses(node, hold.process, signal)));
