@@ -1,11 +1,9 @@
 import { hundredths } from "#harness/lib/stats.ts";
 import type { ChainRecord } from "#harness/model/chain.ts";
+import { resolvedShare } from "#harness/model/figures-links.ts";
 import type { Boundary, Phases } from "#harness/model/measurement.ts";
 import type { FailoverFacts } from "./failover.ts";
 import type { Gap } from "./losses.ts";
-
-/** A link whose boundaries are this uncertain, as a share of it, says nothing about its length. */
-const resolvedShare = 0.25;
 
 /**
  * Divides the lost time seen in traffic at the boundaries of the chain of causes. A boundary is the first time after

@@ -4,7 +4,7 @@ import { quantile } from "#harness/lib/stats.ts";
 import { type Boundary, boundaries, type Measurement, type Phases } from "./measurement.ts";
 
 /** A link whose boundaries have a larger error than this share of it is not resolved. */
-const resolvedShare = 0.25;
+export const resolvedShare = 0.25;
 
 export const accountedSchema = z.strictObject({
   /** Of the lost time of all runs together: time between boundaries that were both observed, and its error bound. */

@@ -7,6 +7,7 @@ import {
   nodesOf,
 } from "#harness/faults/catalogue/control-plane.ts";
 import {
+  type EarlierBoundary,
   kvstoreEmpty,
   type PlantedDelay,
   processHeld,
@@ -101,28 +102,23 @@ const links: readonly DelayedLink[] = [
     ...{ from: "peer's cache changed", upTo: "agent updated", affinity: "remote" },
     how: "a stopped agent",
     sizesMs,
-    delay(place) {
-      const earlier = kvstoreEmpty("cache", { ...place, service: serviceOf("remote") });
-      return (holdMs) => processHeld({ ...agentOf(place), earlier, holdMs });
-    },
+    delay: (place) => agentHeld(place, kvstoreEmpty("cache", { ...place, service: serviceOf("remote") })),
   },
   {
     ...{ from: "EndpointSlice changed", upTo: "agent updated", affinity: "local" },
     how: "a stopped agent",
     sizesMs,
-    delay(place) {
-      const earlier = slicesEmpty(place.target, serviceOf("local"), false);
-      return (holdMs) => processHeld({ ...agentOf(place), earlier, holdMs });
-    },
+    delay: (place) => agentHeld(place, slicesEmpty(place.target, serviceOf("local"), false)),
   },
 ];
 
 const heldOf = ({ target, context: { echo } }: Place) => ({ target, deployment: echo.deploymentOf(target) });
 
-const agentOf = (place: Place) => ({
-  ...{ ...heldOf(place), name: "agent-held", process: agentProcess },
-  nodes: async () => [requireKind(place.client, "agent-held").node(place.clientNode)],
-});
+const agentHeld = (place: Place, earlier: EarlierBoundary) => (holdMs: number) =>
+  processHeld({
+    ...{ ...heldOf(place), name: "agent-held", process: agentProcess, earlier, holdMs },
+    nodes: async () => [requireKind(place.client, "agent-held").node(place.clientNode)],
+  });
 
 async function placeOf(context: ScenarioContext, affinity: Affinity): Promise<Place> {
   const [target, other] = context.mesh.clusters;

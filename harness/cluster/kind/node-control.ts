@@ -106,15 +106,27 @@ interface Stamp {
   readonly errorMs: number;
 }
 
-/** Continues stopped processes; returns when. */
-export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<Stamp> {
+/** Continues stopped processes on every node; returns when the last one went on, with the largest error. */
+export async function continueAt(
+  nodes: readonly KindNode[],
+  pattern: string,
+  signal: AbortSignal,
+): Promise<Stamp> {
   const script = `date +%s%6N; pkill -CONT -f '${pattern}'; date +%s%6N`;
-  const { stdout } = await onNode(node, ["sh", "-c", script], { signal });
-  const [before = Number.NaN, after = Number.NaN] = stdout
-    .trim()
-    .split("\n")
-    .map((us) => Number(us) / 1000);
-  return { atUnixMs: steadyUnixMs((before + after) / 2), errorMs: (after - before) / 2 };
+  const stamps = await Promise.all(
+    nodes.map(async (node) => {
+      const { stdout } = await onNode(node, ["sh", "-c", script], { signal });
+      const [before = Number.NaN, after = Number.NaN] = stdout
+        .trim()
+        .split("\n")
+        .map((us) => Number(us) / 1000);
+      return { atUnixMs: steadyUnixMs((before + after) / 2), errorMs: (after - before) / 2 };
+    }),
+  );
+  return {
+    atUnixMs: Math.max(...stamps.map((s) => s.atUnixMs)),
+    errorMs: Math.max(...stamps.map((s) => s.errorMs)),
+  };
 }
 
 /** Kills every process of a pod (SIGKILL) except the one that holds its namespaces. */

@@ -31,6 +31,8 @@ interface Earlier extends AsyncDisposable {
   reached(): Promise<number>;
 }
 
+export type EarlierBoundary = (ctx: SuiteFaultContext) => Promise<Earlier>;
+
 interface ProcessHold {
   readonly name: string;
   /** The cluster that loses its backends. */
@@ -39,7 +41,7 @@ interface ProcessHold {
   /** Where the process is stopped (SIGSTOP), and what `pkill -f` finds it by. */
   readonly nodes: () => Promise<readonly KindNode[]>;
   readonly process: string;
-  readonly earlier: (ctx: SuiteFaultContext) => Promise<Earlier>;
+  readonly earlier: EarlierBoundary;
   readonly holdMs: number;
 }
 
@@ -86,11 +88,8 @@ async function holdFor(
 ): Promise<{ readonly ms: number; readonly errorMs: number }> {
   const fromUnixMs = await earlier.reached();
   await pause(Math.max(0, fromUnixMs + holdMs - unixNowMs()), signal);
-  const until = await Promise.all(nodes.map((node) => continueAt(node, process, signal)));
-  return {
-    ms: Math.max(...until.map((u) => u.atUnixMs)) - fromUnixMs,
-    errorMs: Math.max(...until.map((u) => u.errorMs)),
-  };
+  const { atUnixMs, errorMs } = await continueAt(nodes, process, signal);
+  return { ms: atUnixMs - fromUnixMs, errorMs };
 }
 
 /** No endpoint of the service counts any more; for clients of other clusters none that serves. */

@@ -88,8 +88,7 @@ async function holdNext(
   );
   const sinceUnixMs = unixNowMs();
   await pause(forMs, signal);
-  const until = await Promise.all(others.map((node) => continueAt(node, kvstoreMeshProcess, signal)));
-  return Math.max(...until.map((u) => u.atUnixMs)) - sinceUnixMs;
+  return (await continueAt(others, kvstoreMeshProcess, signal)).atUnixMs - sinceUnixMs;
 }
 
 async function podsOf({ namespace }: SuiteFaultContext, { kube }: Cluster): Promise<Set<string>> {
