@@ -1,9 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { installCommands } from "./install-commands.ts";
+import type { ReadLayers } from "./values-files.ts";
+
+const none: ReadLayers = (items) => ({ values: {}, files: [], missing: items.map(String) });
 
 const install = (name: string, id: string, more = ""): string =>
   `cilium install --set cluster.name=${name} --set cluster.id=${id} ${more}\n`;
-const clustersOf = (text: string): unknown[] => installCommands(text, "x.sh").map((c) => c.values.cluster);
+const clustersOf = (text: string): unknown[] =>
+  installCommands(text, "x.sh", none).map((c) => c.values.cluster);
 const both = [
   { name: "red", id: 1 },
   { name: "green", id: 2 },
@@ -30,6 +34,7 @@ describe("variables of a script", () => {
     const [one] = installCommands(
       `OPTS="--set cluster.name=red --set cluster.id=1"\ncilium install --context $CTX $OPTS $MORE "\${ALL[@]}"\n`,
       "x.sh",
+      none,
     );
     expect(one).toMatchObject({ values: { cluster: { name: "red", id: 1 } }, context: "$CTX" });
     expect(one?.unknown).toEqual(["$MORE", "${ALL[@]}"]);
@@ -39,6 +44,7 @@ describe("variables of a script", () => {
     const [one] = installCommands(
       `A=x\ncilium install --set a='$A' --set b="\\$A" --set c=$(echo 1 2)\n`,
       "x.sh",
+      none,
     );
     expect(one?.values).toEqual({ a: "$A", b: "$A", c: "$(echo 1 2)" });
   });
@@ -89,13 +95,15 @@ describe("commands of different clusters are never merged", () => {
     ],
     ["a list of xargs", "echo a b | xargs -n1 -I{} cilium install --set cluster.name={}\n", "in a loop"],
   ])("%s", (_, text, message) => {
-    expect(() => installCommands(text, "x.sh")).toThrow(`x.sh, ${message.startsWith("line") ? message : ""}`);
-    expect(() => installCommands(text, "x.sh")).toThrow(message);
+    expect(() => installCommands(text, "x.sh", none)).toThrow(
+      `x.sh, ${message.startsWith("line") ? message : ""}`,
+    );
+    expect(() => installCommands(text, "x.sh", none)).toThrow(message);
   });
 
   test("a command without a name is of the cluster of its context; other charts are no installation", () => {
     const text = `${install("red", "1", "--context a")}${install("green", "2", "--context b")}helm upgrade cilium cilium/cilium --kube-context a --set MTU=1400\nhelm install loki grafana/loki --set x=y\n`;
-    expect(installCommands(text, "x.sh").map((c) => c.values)).toEqual([
+    expect(installCommands(text, "x.sh", none).map((c) => c.values)).toEqual([
       { cluster: both[0] },
       { cluster: both[1] },
       { cluster: { name: "red" }, MTU: 1400 },

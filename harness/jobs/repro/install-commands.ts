@@ -11,6 +11,7 @@ import {
   wordsOf,
 } from "./shell-lines.ts";
 import { at, isPlaceholder } from "./values-at.ts";
+import type { Layers, ReadLayers } from "./values-files.ts";
 
 type Values = Record<string, unknown>;
 
@@ -18,8 +19,9 @@ type Values = Record<string, unknown>;
 interface InstallCommand {
   readonly values: Values;
   readonly version?: string;
-  /** Files given with `-f` or `--values`, which must be given to `repro` too. */
-  readonly valueFiles: readonly string[];
+  /** Given with `-f` or `--values`: those of the source, whose values are among these, and names of others. */
+  readonly files: Layers["files"];
+  readonly missing: Layers["missing"];
   /** Words that are not known, such as `$OPTIONS`, which may hold more values. */
   readonly unknown: readonly string[];
   /** Of the cluster that the command is for, as kubectl knows it. */
@@ -37,7 +39,7 @@ export const hasInstallCommand = (text: string): boolean =>
  * `cilium install|upgrade`. Nothing is executed; variables that the script sets to plain words are expanded, all others
  * stay as they are. Throws `usage` where it cannot be told which command is of which cluster.
  */
-export function installCommands(text: string, place: string): InstallCommand[] {
+export function installCommands(text: string, place: string, layers: ReadLayers): InstallCommand[] {
   const commands = shellCommands(text);
   const known: ShellVariables = new Map();
   const unsure = unsureVariables(commands);
@@ -46,7 +48,7 @@ export function installCommands(text: string, place: string): InstallCommand[] {
     return [
       commandOf(
         commands.flatMap((c) => wordsOf(c.text, place)),
-        1,
+        { line: 1, layers },
       ),
     ];
   const found = commands.flatMap((command): InstallCommand[] => {
@@ -56,7 +58,7 @@ export function installCommands(text: string, place: string): InstallCommand[] {
     const words = wordsOf(command.text, place, known);
     if (isOther(words)) return [];
     refuseLoop(command, words, place);
-    return [commandOf(words, command.line)];
+    return [commandOf(words, { line: command.line, layers })];
   });
   return byName(found, place);
 }
@@ -129,7 +131,10 @@ const refused = (place: string, { line }: InstallCommand, why: string): Meshproo
 const setOptions = ["--set", "--set-string", "--helm-set", "--helm-set-string"];
 const fileOptions = ["--values", "-f", "--helm-values"];
 
-function commandOf(words: readonly string[], line: number): InstallCommand {
+function commandOf(
+  words: readonly string[],
+  { line, layers }: { readonly line: number; readonly layers: ReadLayers },
+): InstallCommand {
   let values: Values = {};
   let version: string | undefined;
   let context: string | undefined;
@@ -154,8 +159,9 @@ function commandOf(words: readonly string[], line: number): InstallCommand {
     else if (option === "--cluster-id")
       values = mergeValues(values, nested(["cluster", "id"], setValue(argument)));
   }
+  const { values: below, files, missing } = layers(valueFiles);
   return {
-    ...{ values, valueFiles, unknown, line },
+    ...{ values: mergeValues(below, values), files, missing, unknown, line },
     ...(version === undefined ? {} : { version }),
     ...(context === undefined ? {} : { context }),
   };

@@ -19,6 +19,7 @@ import { nested, setKeys } from "./set-values.ts";
 import { helmRelease, isEmptyList, isHelmRelease, talosCluster } from "./text-forms.ts";
 import { foreignKeys, looksLikeValues, unwrapped, valuesPlaces } from "./unwrap.ts";
 import { isPlaceholder } from "./values-at.ts";
+import type { ReadLayers, ValuesFiles } from "./values-files.ts";
 
 type Values = Record<string, unknown>;
 
@@ -36,10 +37,11 @@ export function sourceFile(path: string, cluster: string | undefined): SourceFil
 const isYaml = (path: string): boolean =>
   [".yaml", ".yml", ".json"].includes(extname(path).toLowerCase()) || isKustomizationName(path);
 
-/** What a file of values, objects or commands says, divided by clusters. */
-export function partsOf(file: SourceFile): Part[] {
+/** What a file of values, objects or commands says, divided by clusters. It takes the files that it names. */
+export function partsOf(file: SourceFile, others: ValuesFiles): Part[] {
   const { path, cluster, below, unit } = file;
-  const parts = byCluster(piecesOf(file), path, cluster);
+  const reading: Reading = { path, layers: others.of(file), take: (files) => others.take(files) };
+  const parts = byCluster(piecesOf(file, reading), path, cluster);
   return parts.map((p, i) => ({
     ...p,
     ...present({ below, unit }),
@@ -49,17 +51,25 @@ export function partsOf(file: SourceFile): Part[] {
   }));
 }
 
-function piecesOf({ path, text, documents, notes }: SourceFile): Piece[] {
+/** A file that is being read. */
+interface Reading {
+  readonly path: string;
+  readonly layers: ReadLayers;
+  readonly take: (files: readonly SourceFile[]) => void;
+}
+
+function piecesOf({ path, text, documents, notes }: SourceFile, reading: Reading): Piece[] {
   const release = text === undefined ? undefined : helmRelease(text, path);
-  if (release !== undefined) return fromRelease(release, path);
-  if (text !== undefined && !isYaml(path) && hasInstallCommand(text)) return fromCommands(text, path);
-  const pieces = documents.flatMap((d) => pieceOf(d, path));
+  if (release !== undefined) return fromRelease(release, reading);
+  if (text !== undefined && !isYaml(path) && hasInstallCommand(text)) return fromCommands(text, reading);
+  const pieces = documents.flatMap((d) => pieceOf(d, reading));
   // Of documents that belong elsewhere, nothing may be left.
   if (pieces.length > 0 || text === undefined || notes.length > 0) return pieces;
   const texts = documents.map((d) => d.value).filter((v) => typeof v === "string");
   const config = isYaml(path) ? undefined : configView(text);
   if (config !== undefined) return [{ cluster: config["cluster-name"], config, objects: [], notes: [] }];
-  if (texts.length > 0 && texts.every(hasInstallCommand)) return texts.flatMap((t) => fromCommands(t, path));
+  if (texts.length > 0 && texts.every(hasInstallCommand))
+    return texts.flatMap((t) => fromCommands(t, reading));
   throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
     remedy: "give output of `helm get values` or `kubectl get -o yaml`",
   });
@@ -68,7 +78,7 @@ function piecesOf({ path, text, documents, notes }: SourceFile): Piece[] {
 /** The values and the objects of one release are of one cluster. */
 function fromRelease(
   { values, manifest, version }: NonNullable<ReturnType<typeof helmRelease>>,
-  path: string,
+  reading: Reading,
 ): Piece[] {
   return joined([
     {
@@ -78,7 +88,7 @@ function fromRelease(
       notes: [],
       ...(version === undefined ? {} : { version }),
     },
-    ...manifest.flatMap((d) => pieceOf(d, path)),
+    ...manifest.flatMap((d) => pieceOf(d, reading)),
   ]);
 }
 
@@ -92,15 +102,16 @@ function configView(text: string): Record<string, string> | undefined {
   return config["cluster-name"] === undefined ? undefined : config;
 }
 
-function fromCommands(text: string, path: string): Piece[] {
-  return installCommands(text, path).map((command): Piece => {
-    const { values, version, valueFiles, unknown, line } = command;
+function fromCommands(text: string, { path, layers, take }: Reading): Piece[] {
+  return installCommands(text, path, layers).map((command): Piece => {
+    const { values, version, files, missing, unknown, line } = command;
+    take(files);
     return {
       cluster: clusterIn(values),
       values,
       objects: [],
       notes: [
-        ...(valueFiles.length === 0 ? [] : [notRead(`${path}: ${valueFiles.join(", ")}`)]),
+        ...(missing.length === 0 ? [] : [notRead(`${path}, line ${line}: ${missing.join("; ")}`)]),
         ...(unknown.length === 0 ? [] : [notKnown(`${path}, line ${line}: ${unknown.join(" ")}`)]),
       ],
       ...(version === undefined ? {} : { version }),
@@ -130,36 +141,37 @@ function clusterIn(values: Values): string | undefined {
   return String(name) === "" ? undefined : String(name);
 }
 
-function pieceOf({ value, repeatedKeys }: YamlDocument, path: string): Piece[] {
+function pieceOf({ value, repeatedKeys }: YamlDocument, reading: Reading): Piece[] {
   const repeated: Note[] = repeatedKeys.map((key) => ({
     field: `key ${key}`,
-    inSource: `twice in one mapping of ${path}`,
+    inSource: `twice in one mapping of ${reading.path}`,
     inLab: "the last one, as in Helm and kubectl",
     matters: "yes",
     part: "source",
   }));
-  const [first, ...rest] = documentPieces(value, path);
+  const [first, ...rest] = documentPieces(value, reading);
   return first === undefined ? [] : [{ ...first, notes: [...repeated, ...first.notes] }, ...rest];
 }
 
-function documentPieces(value: unknown, path: string): Piece[] {
-  if (Array.isArray(value)) return value.flatMap((v) => documentPieces(requireMapping(v, path), path));
+function documentPieces(value: unknown, reading: Reading): Piece[] {
+  const { path } = reading;
+  if (Array.isArray(value)) return value.flatMap((v) => documentPieces(requireMapping(v, path), reading));
   if (!isMapping(value)) return [];
   const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...document } = value;
   if (isEmptyList(document)) return [{ cluster: undefined, objects: [], notes: [emptyList(path)] }];
   if (Array.isArray(document.items) && (document.kind === undefined || /List$/.test(String(document.kind))))
     return joined(
-      document.items.flatMap((o) => documentPieces(withKind(requireMapping(o, path), document), path)),
+      document.items.flatMap((o) => documentPieces(withKind(requireMapping(o, path), document), reading)),
     );
   const talos = talosCluster(document, path);
   if (talos !== undefined)
     return joined([
       { cluster: undefined, objects: [], notes: [], networking: talos.networking },
-      ...talos.documents.flatMap((d) => pieceOf(d, path)),
+      ...talos.documents.flatMap((d) => pieceOf(d, reading)),
     ]);
   const networks = networksOf(document, path);
-  const ofTargets = targetPieces(document, path);
-  const found = ofTargets.length > 0 ? ofTargets : releasePieces(document, path);
+  const ofTargets = targetPieces(document, reading);
+  const found = ofTargets.length > 0 ? ofTargets : releasePieces(document, reading);
   if (found.length > 0)
     return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
   if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
@@ -171,26 +183,34 @@ function documentPieces(value: unknown, path: string): Piece[] {
 const inFile = (of: string, path: string): string => (of === "" ? `in ${path}` : `of ${of} in ${path}`);
 
 /** The values within one object or file of a kind that keeps them. */
-function releasePieces(document: Values, path: string): Piece[] {
-  return unwrapped(document, path).map((u) => ({
-    cluster: clusterIn(u.values),
-    values: u.values,
-    objects: [],
-    notes: [
-      ...(u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} ${inFile(u.of, path)}`)]),
-      ...u.changes.map((place) =>
-        notApplied(`${place} ${inFile(u.of, path)}`, "it changes what the chart makes", "it is not applied"),
-      ),
-    ],
-    ...present({ version: u.version }),
-  }));
+function releasePieces(document: Values, { path, layers, take }: Reading): Piece[] {
+  return unwrapped(document, path, layers).map((u) => {
+    take(u.files);
+    return {
+      cluster: clusterIn(u.values),
+      values: u.values,
+      objects: [],
+      notes: [
+        ...(u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} ${inFile(u.of, path)}`)]),
+        ...u.changes.map((place) =>
+          notApplied(
+            `${place} ${inFile(u.of, path)}`,
+            "it changes what the chart makes",
+            "it is not applied",
+          ),
+        ),
+      ],
+      ...present({ version: u.version }),
+    };
+  });
 }
 
 /** The values of each cluster on which a tool installs Cilium by one object; none if it is no such object. */
-function targetPieces(document: Values, path: string): Piece[] {
+function targetPieces(document: Values, reading: Reading): Piece[] {
+  const { path } = reading;
   const targets = applicationsOf(document, path) ?? fleetTargets(document) ?? [];
   const all = targets.flatMap((target) =>
-    releasePieces(target.document, path).map((piece) => ({ ...target, piece })),
+    releasePieces(target.document, reading).map((piece) => ({ ...target, piece })),
   );
   const listed = new Set(all.filter((t) => t.isRest !== true).map((t) => t.piece.cluster));
   const found = all.filter((t) => t.isRest !== true || !listed.has(t.piece.cluster));

@@ -12,7 +12,6 @@ import {
 } from "#harness/evidence/sysdump/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { installCommands } from "./install-commands.ts";
 import { readSource } from "./read-source.ts";
 import { setArgument } from "./set-values.ts";
 import { valuesKinds } from "./wrapped-values.ts";
@@ -312,9 +311,11 @@ describe("values as people write them", () => {
       podNetwork: { pools: ["10.7.0.0/16", "10.8.0.0/16"] },
       notes: [{ field: "values in other files" }],
     });
-    expect(installCommands("--set cluster.name=a,cluster.id=3\n--set tls.x=y", "x")).toEqual([
-      { values: { cluster: { name: "a", id: 3 }, tls: { x: "y" } }, valueFiles: [], unknown: [], line: 1 },
-    ]);
+    expect(await first("--set cluster.name=alpha,cluster.id=3\n--set tls.x=y", "flags.txt")).toMatchObject({
+      id: 3,
+      values: { tls: { x: "y" } },
+      notes: [],
+    });
     expect(setArgument("a\\.b.c=1\\,2")).toEqual({ "a.b": { c: "1,2" } });
   });
 

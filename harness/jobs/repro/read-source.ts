@@ -17,6 +17,7 @@ import { partsOf, sourceFile } from "./read-file.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { at, isPlaceholder } from "./values-at.ts";
+import { ValuesFiles } from "./values-files.ts";
 
 const what = "a file of the mesh";
 const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
@@ -46,9 +47,16 @@ export async function readParts(files: readonly string[]): Promise<Part[]> {
   }
   const texts = read.flatMap((r, order): SourceFile[] => ("sysdump" in r ? [] : [{ ...r, order }]));
   const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
-  // Objects of one file may change those of another.
-  for (const file of withValuesFrom(kustomized(texts)))
-    for (const part of await partsOfFile(file)) parts.push({ part, order: file.order });
+  // Objects of one file may change those of another, or name it.
+  const whole = withValuesFrom(kustomized(texts));
+  const others = new ValuesFiles(whole);
+  const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, others)));
+  for (const [i, file] of whole.entries()) {
+    const result = results[i];
+    if (result === undefined || others.isTaken(file)) continue;
+    if (result.status === "rejected") throw result.reason;
+    for (const part of result.value) parts.push({ part, order: file.order });
+  }
   return parts.toSorted((a, b) => a.order - b.order).map(({ part }) => part);
 }
 
@@ -127,17 +135,19 @@ function deployedFrom(parts: readonly Part[]): string[] {
     : [];
 }
 
-function partsOfFile(file: SourceFile): Promise<Part[]> {
-  if (file.below === undefined) return readingUserFile(file.path, what, remedy, async () => partsOf(file));
+function partsOfFile(file: SourceFile, others: ValuesFiles): Promise<Part[]> {
+  const parts = (): Promise<Part[]> =>
+    readingUserFile(file.path, what, remedy, async () => partsOf(file, others));
+  if (file.below === undefined) return parts();
   const { path, cluster, below } = file;
   return orLeftOut<Part>({ path, cluster, below, notes: file.notes }, async () => {
-    const parts = await readingUserFile(path, what, remedy, async () => partsOf(file));
-    const isForeign = parts.some((p) => p.values !== undefined && !couldBeValues(p.values));
+    const read = await parts();
+    const isForeign = read.some((p) => p.values !== undefined && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
-    const kinds = deployedFrom(parts);
-    if (kinds.length === 0) return parts;
+    const kinds = deployedFrom(read);
+    if (kinds.length === 0) return read;
     const holds = leftOut(path, `holds no values, only ${kinds.join(", ")}`);
-    return parts.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
+    return read.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
   });
 }
 

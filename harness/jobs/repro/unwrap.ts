@@ -3,7 +3,9 @@ import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
+import type { SourceFile } from "./part.ts";
 import { setPairs } from "./set-values.ts";
+import type { Layers, ReadLayers } from "./values-files.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
 type Values = Record<string, unknown>;
@@ -15,6 +17,8 @@ interface Unwrapped {
   readonly version?: string;
   /** `HelmRelease kube-system/cilium`, for messages. */
   readonly of: string;
+  /** Values files of the source that are a part of these values. */
+  readonly files: readonly SourceFile[];
   /** Places of the document that refer to other values, with what they name. */
   readonly elsewhere: readonly string[];
   /** Places that change what the chart makes of its values. */
@@ -35,8 +39,11 @@ const isOf =
 /** Whether the table has the kind of an object, so that values elsewhere in it are of another chart. */
 export const isTableKind = (document: Values): boolean => valuesKinds.some(isOf(document));
 
-/** The values within one object or file, if it is of a kind that keeps values; one entry for each release. */
-export function unwrapped(document: Values, place: string): Unwrapped[] {
+/**
+ * The values within one object or file, if it is of a kind that keeps values; one entry for each release. `layers` reads
+ * the values files that it names.
+ */
+export function unwrapped(document: Values, place: string, layers: ReadLayers): Unwrapped[] {
   const entry = valuesKinds.find((k) =>
     k.shape === undefined
       ? isOf(document)(k)
@@ -44,7 +51,7 @@ export function unwrapped(document: Values, place: string): Unwrapped[] {
   );
   if (entry === undefined) return [];
   return releasesOf(document, entry).flatMap(({ root, path }) =>
-    releaseOf(root, entry, { path, document, place }),
+    releaseOf(root, entry, { path, document, place, layers }),
   );
 }
 
@@ -68,9 +75,11 @@ interface Release {
   readonly path: string;
   readonly document: Values;
   readonly place: string;
+  readonly layers: ReadLayers;
 }
 
-function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: Release): Unwrapped[] {
+function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped[] {
+  const { path, document } = release;
   // The whole document is the first root; its lists are read item by item.
   const own = <T extends string>(paths: readonly T[]): T[] =>
     paths.filter((p) => path !== "" || !p.includes("[]"));
@@ -85,16 +94,16 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
   const given = found.filter((f) => f.value !== undefined && f.value !== null);
   const label =
     `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
-  const whole = given
-    .map((f) => read(f, `${place}: ${nameOf(document)} ${f.path.replaceAll("\\", "")}`))
-    .reduce(mergeValues, {});
+  const read = given.map((f) => layerOf(f, root, release));
+  const whole = read.map((l) => l.values).reduce(mergeValues, {});
   // Of a chart that has Cilium's as a subchart.
   const values = looksLikeValues(whole)
     ? whole
     : ([whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues) ?? whole);
   const present = (paths: readonly string[] = []): string[] =>
     own(paths).filter((p) => every(root, p).some((v) => v !== undefined));
-  const elsewhere = present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`);
+  const missing = read.flatMap((l, i) => l.missing.map((name) => `${given[i]?.path} (${name})`));
+  const elsewhere = [...missing, ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`)];
   const version = first(entry.version);
   const isCilium =
     looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
@@ -104,6 +113,7 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
     {
       values,
       of: nameOf(document),
+      files: read.flatMap((l) => l.files),
       elsewhere,
       changes: present(entry.changes),
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
@@ -127,12 +137,19 @@ export const nameOf = (document: Values): string => {
   return `${typeof document.kind === "string" ? document.kind : ""} ${name}`.trim();
 };
 
-function read({ form, value }: WrappedAt & { readonly value: unknown }, place: string): Values {
-  if (form === "set") return setPairs(value);
-  if (typeof value === "string") return textValues(value, place);
-  if (isMapping(value)) return value;
-  // Names of files among the values of helmfile.
-  return {};
+/** What one of the places says. */
+function layerOf(
+  { path, form, value, root: base }: WrappedAt & { readonly value: unknown },
+  root: Values,
+  { document, place, layers }: Release,
+): Layers {
+  const ownFolder = base === undefined || base === "" ? base : every(root, base).find((b) => b !== undefined);
+  if (form === "files")
+    return layers([value].flat(), base === undefined ? undefined : String(ownFolder ?? ""));
+  const where = `${place}: ${nameOf(document)} ${path.replaceAll("\\", "")}`;
+  const values =
+    form === "set" ? setPairs(value) : typeof value === "string" ? textValues(value, where) : value;
+  return { values: isMapping(values) ? values : {}, files: [], missing: [] };
 }
 
 /**

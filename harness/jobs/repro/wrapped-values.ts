@@ -1,10 +1,15 @@
-/** How a kind keeps Helm values: a mapping, YAML as one text, or `--set` pairs (`a.b: c`, or `{ name, value }`). */
-type Form = "mapping" | "text" | "set";
+/**
+ * How a kind keeps Helm values: a mapping, YAML as one text, `--set` pairs (`a.b: c`, or `{ name, value }`), or a list of
+ * names of files, among which may be mappings.
+ */
+type Form = "mapping" | "text" | "set" | "files";
 
 export interface WrappedAt {
   /** Keys joined by dots; `[]` is every item of a list. */
   readonly path: string;
   readonly form: Form;
+  /** Of files: names are relative to the root of a repository, or to its folder that this place names. */
+  readonly root?: string;
 }
 
 export interface ValuesKind {
@@ -29,6 +34,9 @@ export interface ValuesKind {
 const mapping = (path: string): WrappedAt => ({ path, form: "mapping" });
 const text = (path: string): WrappedAt => ({ path, form: "text" });
 const set = (path: string): WrappedAt => ({ path, form: "set" });
+/** Relative to the file that names them. */
+const files = (path: string): WrappedAt => ({ path, form: "files" });
+const filesOfRoot = (path: string, root: string): WrappedAt => ({ path, form: "files", root });
 
 /**
  * Kinds of objects and files in which operators keep the values of Cilium's chart, and the places of the values.
@@ -52,11 +60,10 @@ export const valuesKinds: readonly ValuesKind[] = [
   {
     kind: "HelmRelease",
     group: "helm.toolkit.fluxcd.io",
-    values: [mapping("spec.values")],
+    // What `gitops/values-from` has not found is noted there.
+    values: [filesOfRoot("spec.chart.spec.valuesFiles", ""), mapping("spec.values")],
     version: ["spec.chart.spec.version"],
     chart: ["spec.chart.spec.chart"],
-    // What `gitops/values-from` has not found is noted there.
-    elsewhere: ["spec.chart.spec.valuesFiles"],
     changes: ["spec.postRenderers"],
   },
   {
@@ -71,19 +78,18 @@ export const valuesKinds: readonly ValuesKind[] = [
     kind: "Application",
     group: "argoproj.io",
     values: [
+      filesOfRoot("spec.source.helm.valueFiles", "spec.source.path"),
       text("spec.source.helm.values"),
       mapping("spec.source.helm.valuesObject"),
       set("spec.source.helm.parameters"),
+      filesOfRoot("spec.sources[].helm.valueFiles", "spec.sources[].path"),
       text("spec.sources[].helm.values"),
       mapping("spec.sources[].helm.valuesObject"),
       set("spec.sources[].helm.parameters"),
     ],
     version: ["spec.source.targetRevision", "spec.sources[].targetRevision"],
     chart: ["spec.source.chart", "spec.sources[].chart"],
-    elsewhere: [
-      ...["spec.source.helm.valueFiles", "spec.source.helm.fileParameters"],
-      ...["spec.sources[].helm.valueFiles", "spec.sources[].helm.fileParameters"],
-    ],
+    elsewhere: ["spec.source.helm.fileParameters", "spec.sources[].helm.fileParameters"],
   },
   { kind: "CiliumConfig", group: "cilium.io", values: [mapping("spec")] },
   {
@@ -108,10 +114,10 @@ export const valuesKinds: readonly ValuesKind[] = [
   {
     kind: "Bundle",
     group: "fleet.cattle.io",
-    values: [mapping("spec.helm.values")],
+    values: [mapping("spec.helm.values"), files("spec.helm.valuesFiles")],
     version: ["spec.helm.version"],
     chart: ["spec.helm.chart"],
-    elsewhere: ["spec.helm.valuesFiles", "spec.helm.valuesFrom", "spec.helm.templateValues"],
+    elsewhere: ["spec.helm.valuesFrom", "spec.helm.templateValues"],
     changes: ["spec.kustomize", "spec.yaml"],
   },
   {
@@ -194,7 +200,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     kind: "",
     group: "",
     shape: "releases",
-    values: [mapping("releases[].values[]"), set("releases[].set")],
+    values: [files("releases[].values"), set("releases[].set")],
     version: ["releases[].version"],
     chart: ["releases[].chart"],
   },
@@ -202,10 +208,10 @@ export const valuesKinds: readonly ValuesKind[] = [
     kind: "",
     group: "",
     shape: "helm",
-    values: [mapping("helm.values")],
+    values: [mapping("helm.values"), files("helm.valuesFiles")],
     version: ["helm.version"],
     chart: ["helm.chart"],
-    elsewhere: ["helm.valuesFiles", "helm.valuesFrom", "helm.templateValues"],
+    elsewhere: ["helm.valuesFrom", "helm.templateValues"],
     changes: ["kustomize", "yaml"],
   },
   // Values of a chart that has Cilium's as a subchart.

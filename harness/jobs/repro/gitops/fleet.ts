@@ -48,6 +48,18 @@ const hasOptions = (target: unknown): boolean =>
   isMapping(target) && Object.keys(optionsOf(target)).length > 0;
 
 /**
+ * A target's options over those of all. In each of the two, values of files take precedence over `values` (Fleet's
+ * bundlereader), so the list of files holds the target's own values too, at their place.
+ */
+function optionsWith(options: Values, target: Values): Values {
+  const merged = mergeValues(options, target);
+  const [own, all] = [target.helm, options.helm].map((helm) => (isMapping(helm) ? helm : {}));
+  if (own === undefined || !Array.isArray(all?.valuesFiles)) return merged;
+  const layers = [...all.valuesFiles, own.values ?? {}, own.valuesFiles ?? []].flat();
+  return mergeValues(merged, { helm: { valuesFiles: layers } });
+}
+
+/**
  * The clusters of Rancher Fleet's `targetCustomizations`: each has the values of `helm.values`, with its own over them.
  * Undefined for any other document.
  */
@@ -56,7 +68,7 @@ export function fleetTargets(document: Values): Target[] | undefined {
   if (form === undefined) return undefined;
   const targets = form.targets.flatMap((target, i): Target[] => {
     if (!isMapping(target) || target.doNotDeploy === true) return [];
-    const merged = mergeValues(form.options, optionsOf(target));
+    const merged = optionsWith(form.options, optionsOf(target));
     const label = typeof target.name === "string" ? ` (${target.name})` : "";
     return [
       {

@@ -1,0 +1,101 @@
+import { dirname, join, normalize, sep } from "node:path";
+import { mergeValues } from "#harness/config/plan.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
+import { realOf } from "./gitops/kustomization.ts";
+import type { SourceFile } from "./part.ts";
+import { isPlaceholder } from "./values-at.ts";
+
+type Values = Record<string, unknown>;
+
+/** What a list of values files says, later ones over earlier ones, as with `helm -f A -f B`. */
+export interface Layers {
+  readonly values: Values;
+  /** Those of the source, with those that are encrypted or no values. */
+  readonly files: readonly SourceFile[];
+  /** Names of which no values are known, with the reason. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Reads the values files that an object or a command names. An item may also be values themselves. `root`: the names are
+ * of a repository, relative to this folder of it, and not to the file that names them.
+ */
+export type ReadLayers = (items: readonly unknown[], root?: string) => Layers;
+
+/** The files of the source, as others name them: with `helm -f`, or as `valueFiles` of an Application. */
+export class ValuesFiles {
+  readonly #files: readonly { readonly file: SourceFile; readonly names: readonly string[] }[];
+  readonly #taken = new Set<SourceFile>();
+
+  constructor(files: readonly SourceFile[]) {
+    this.#files = files.map((file) => ({ file, names: realOf(file.path).split(sep) }));
+  }
+
+  /** Marks files as parts of others, which are not read on their own. */
+  take(files: readonly SourceFile[]): void {
+    for (const file of files) this.#taken.add(file);
+  }
+
+  isTaken(file: SourceFile): boolean {
+    return this.#taken.has(file);
+  }
+
+  /** For the names in one file. */
+  of(from: SourceFile): ReadLayers {
+    return (items, root) => {
+      const files: SourceFile[] = [];
+      const missing: string[] = [];
+      let values: Values = {};
+      for (const item of items) {
+        const found: Found = isMapping(item) ? { values: item } : this.#find(from, String(item), root);
+        if (found.file !== undefined) files.push(found.file);
+        if (found.why !== undefined) missing.push(`${String(item)}: ${found.why}`);
+        if (found.values !== undefined) values = mergeValues(values, found.values);
+      }
+      return { values, files, missing };
+    };
+  }
+
+  #find(from: SourceFile, name: string, root: string | undefined): Found {
+    if (/^[a-z][a-z0-9+.-]*:\/\//.test(name)) return { why: "it is not a local file" };
+    // Argo CD: `$REF/` is the root of another repository.
+    const [, inRepository = name] = /^\$[\w-]+\/(.+)$/.exec(name) ?? [];
+    if (isPlaceholder(inRepository)) return { why: "its name is not known" };
+    const isOfRoot = inRepository !== name || name.startsWith("/");
+    const beside = realOf(join(dirname(from.path), inRepository)).split(sep);
+    const path = normalize(isOfRoot || root === undefined ? inRepository : join(root, name));
+    const end = path.split(sep).filter((part) => part !== "" && part !== "." && part !== "..");
+    const own = this.#files.filter(({ file }) => file !== from && isOfOneCluster(file, from));
+    const exact = isOfRoot || root !== undefined ? [] : own.filter(({ names }) => isSame(names, beside));
+    const found = exact.length > 0 ? exact : own.filter(({ names }) => isSame(names.slice(-end.length), end));
+    const [first, ...others] = found;
+    if (first === undefined) return { why: "in no file" };
+    const places = found.slice(0, 4).map(({ file }) => file.path);
+    // Each may be the values of another cluster.
+    if (others.length > 0) return { why: `in several files: ${places.join(", ")}` };
+    return valuesOf(first.file);
+  }
+}
+
+interface Found {
+  readonly values?: Values;
+  /** Why there are none. */
+  readonly why?: string;
+  readonly file?: SourceFile;
+}
+
+function valuesOf(file: SourceFile): Found {
+  const [document, ...more] = file.documents;
+  if (document === undefined && file.text?.trim() === "") return { file, values: {} };
+  const value = document?.value;
+  if (more.length > 0 || !isMapping(value) || typeof value.kind === "string")
+    return { file, why: "it holds no values" };
+  return isMapping(value.sops) ? { file, why: "it is encrypted" } : { file, values: value };
+}
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  b.length > 0 && a.length === b.length && a.every((part, i) => part === b[i]);
+
+/** As far as `NAME=FILE` tells. */
+const isOfOneCluster = (a: SourceFile, b: SourceFile): boolean =>
+  a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;
