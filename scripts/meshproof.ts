@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line (`harness/cli`) and ends the process with its exit code.
 import { main } from "#harness/cli/main.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { labVariable } from "#harness/state/processes.ts";
 
 guardOutput();
@@ -13,6 +13,4 @@ process.stderr.on("error", () => {});
 delete process.env[labVariable];
 
 const exitCode = await main(process.argv.slice(2));
-if (exitCode !== undefined) process.exitCode = exitCode;
-// Open sockets must not keep the process alive; all relevant work has been awaited.
-process.exit();
+await exit(exitCode);

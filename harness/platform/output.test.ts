@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hostileText, isWorkflowCommand, textOfOthers, unseen } from "#harness/lib/visible-examples.ts";
@@ -154,3 +154,20 @@ setTimeout(() => { throw new Error("boom"); }, 1);`;
   expect(child.status).toBe(7);
   expect(child.stdout).toContain("cleaned up");
 });
+
+test("a program that ends loses none of its output, however slowly its pipe is read", () => {
+  const ends = (how: string): string =>
+    `import { exit, guardOutput } from "./harness/platform/output.ts";
+     guardOutput();
+     process.stdout.write("x".repeat(3_000_000));
+     ${how}`;
+  const read = (how: string): number =>
+    Number(
+      spawnSync("sh", ["-c", 'node --input-type=module --eval "$1" | { sleep 1; wc -c; }', "sh", ends(how)], {
+        ...{ cwd: repoRoot(), encoding: "utf8" },
+        env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+      }).stdout,
+    );
+  expect(read("await exit(0);")).toBe(3_000_000);
+  expect(read("process.exit(0);")).toBeLessThan(3_000_000);
+}, 120_000);

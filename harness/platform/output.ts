@@ -88,6 +88,21 @@ function tail(text: string): string {
 export const stdout = new Output(process.stdout);
 export const stderr = new Output(process.stderr);
 
+/** Resolves once all output so far is out of the process: into a pipe Node writes later, and an exit would cut it off. */
+async function drained(): Promise<void> {
+  const written = [process.stdout, process.stderr].map(
+    // Of a reader that is gone there is an error, which is no matter.
+    (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
+  );
+  await Promise.all(written);
+}
+
+/** Ends the process. Open sockets do not keep it alive: all relevant work has been awaited. */
+export async function exit(code?: number): Promise<never> {
+  await drained();
+  process.exit(code);
+}
+
 /** Every program must call this first, so that all its output to the terminal or CI log goes through `Output`. */
 export function guardOutput(): void {
   stdout.takeOver();

@@ -1,4 +1,4 @@
-import { extname } from "node:path";
+import { dirname, extname } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { readUserFile } from "#harness/config/user-file.ts";
 import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
@@ -8,6 +8,7 @@ import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
+import type { Charts } from "./charts.ts";
 import { networksOf } from "./cluster-networks.ts";
 import { applicationsOf } from "./gitops/application-set.ts";
 import { fleetTargets } from "./gitops/fleet.ts";
@@ -38,9 +39,9 @@ const isYaml = (path: string): boolean =>
   [".yaml", ".yml", ".json"].includes(extname(path).toLowerCase()) || isKustomizationName(path);
 
 /** What a file of values, objects or commands says, divided by clusters. It takes the files that it names. */
-export function partsOf(file: SourceFile, others: ValuesFiles): Part[] {
+export function partsOf(file: SourceFile, { others, charts }: Around): Part[] {
   const { path, cluster, below, unit } = file;
-  const reading: Reading = { path, layers: others.of(file), take: (files) => others.take(files) };
+  const reading: Reading = { path, charts, layers: others.of(file), take: (files) => others.take(files) };
   const parts = byCluster(piecesOf(file, reading), path, cluster);
   return parts.map((p, i) => ({
     ...p,
@@ -51,9 +52,16 @@ export function partsOf(file: SourceFile, others: ValuesFiles): Part[] {
   }));
 }
 
+/** What else is in the source. */
+export interface Around {
+  readonly others: ValuesFiles;
+  readonly charts: Charts;
+}
+
 /** A file that is being read. */
 interface Reading {
   readonly path: string;
+  readonly charts: Charts;
   readonly layers: ReadLayers;
   readonly take: (files: readonly SourceFile[]) => void;
 }
@@ -176,14 +184,14 @@ function documentPieces(value: unknown, reading: Reading): Piece[] {
     return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
   if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
-  return valuePieces(document, path);
+  return valuePieces(document, reading);
 }
 
 /** A file of a tool has no kind and no name. */
 const inFile = (of: string, path: string): string => (of === "" ? `in ${path}` : `of ${of} in ${path}`);
 
 /** The values within one object or file of a kind that keeps them. */
-function releasePieces(document: Values, { path, layers, take }: Reading): Piece[] {
+function releasePieces(document: Values, { path, charts, layers, take }: Reading): Piece[] {
   return unwrapped(document, path, layers).map((u) => {
     take(u.files);
     return {
@@ -200,7 +208,8 @@ function releasePieces(document: Values, { path, layers, take }: Reading): Piece
           ),
         ),
       ],
-      ...present({ version: u.version }),
+      // What a repository has as its revision is none of a chart.
+      ...present({ version: charts.version(u.folder ?? dirname(path)) ?? u.version }),
     };
   });
 }
@@ -272,7 +281,7 @@ function requireMapping(value: unknown, path: string): Values {
 }
 
 /** A file without a kind: values, or a mapping of names to values. */
-function valuePieces(document: Values, path: string): Piece[] {
+function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
   const { values, notes } = withoutDots(document, path);
   if (!looksLikeValues(values)) {
     const inner = Object.entries(values).filter(([, v]) => looksLikeValues(v));
@@ -298,7 +307,8 @@ function valuePieces(document: Values, path: string): Piece[] {
       { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
     );
   if (Object.keys(values).length === 0) return [];
-  return [{ cluster: clusterIn(values), values, objects: [], notes }];
+  const version = present({ version: charts.version(dirname(path)) });
+  return [{ cluster: clusterIn(values), values, objects: [], notes, ...version }];
 }
 
 /** `cluster.name: alpha` is a key with a dot to Helm, and a pair for `--set` to its author. */

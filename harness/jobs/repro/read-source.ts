@@ -5,15 +5,17 @@ import { readingUserFile, unreadable } from "#harness/config/user-file.ts";
 import { isArchive } from "#harness/evidence/sysdump/archive.ts";
 import { isUnpacked } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { present } from "#harness/lib/present.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
+import { Charts, isChartName } from "./charts.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
 import { kustomized } from "./gitops/kustomize.ts";
 import { withValuesFrom } from "./gitops/values-from.ts";
 import type { Part, SourceFile } from "./part.ts";
-import { partsOf, sourceFile } from "./read-file.ts";
+import { type Around, partsOf, sourceFile } from "./read-file.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { at, isPlaceholder } from "./values-at.ts";
@@ -49,11 +51,11 @@ export async function readParts(files: readonly string[]): Promise<Part[]> {
   const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
   // Objects of one file may change those of another, or name it.
   const whole = withValuesFrom(kustomized(texts));
-  const others = new ValuesFiles(whole);
-  const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, others)));
+  const around: Around = { others: new ValuesFiles(whole), charts: new Charts(whole) };
+  const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, around)));
   for (const [i, file] of whole.entries()) {
     const result = results[i];
-    if (result === undefined || others.isTaken(file)) continue;
+    if (result === undefined || around.others.isTaken(file)) continue;
     if (result.status === "rejected") throw result.reason;
     for (const part of result.value) parts.push({ part, order: file.order });
   }
@@ -86,7 +88,9 @@ const fromPath = (path: string, cluster: string | undefined): Promise<Read[]> =>
   );
 
 /** Folders of a repository that hold nothing of a mesh, and may be huge. */
-const skipped = new Set([".git", "node_modules", ".terraform", "charts", "templates"]);
+const skipped = new Set([".git", "node_modules", ".terraform"]);
+/** Folders of a chart: other charts, and templates that only Helm reads. */
+const ofChart = new Set(["charts", "templates", "crds", "files"]);
 const archives: ReadonlySet<string> = new Set([".zip", ".tar", ".gz", ".tgz"]);
 const read = new Set([".yaml", ".yml", ".json", ".sh", ...archives]);
 
@@ -97,9 +101,11 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
   const terraform: string[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
+    const isChart = entries.some((e) => isChartName(e.name));
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(dir, entry.name);
-      const isFolder = entry.isDirectory() && !skipped.has(entry.name);
+      const isFolder =
+        entry.isDirectory() && !skipped.has(entry.name) && !(isChart && ofChart.has(entry.name));
       const isDump = isFolder && (await isUnpacked(path));
       if (isFolder && !isDump) await walk(path);
       else if (isDump || (entry.isFile() && isRead(entry.name)))
@@ -135,12 +141,17 @@ function deployedFrom(parts: readonly Part[]): string[] {
     : [];
 }
 
-function partsOfFile(file: SourceFile, others: ValuesFiles): Promise<Part[]> {
-  const parts = (): Promise<Part[]> =>
-    readingUserFile(file.path, what, remedy, async () => partsOf(file, others));
-  if (file.below === undefined) return parts();
-  const { path, cluster, below } = file;
-  return orLeftOut<Part>({ path, cluster, below, notes: file.notes }, async () => {
+async function partsOfFile(file: SourceFile, around: Around): Promise<Part[]> {
+  const { path, cluster, below, notes } = file;
+  // Its version is read where its values are.
+  if (isChartName(path)) return [emptyPart(file)];
+  if (around.charts.isDefaults(file)) {
+    const defaults = leftOut(path, "holds the defaults of a copy of Cilium's chart");
+    return [emptyPart({ ...file, notes: [...notes, defaults] })];
+  }
+  const parts = (): Promise<Part[]> => readingUserFile(path, what, remedy, async () => partsOf(file, around));
+  if (below === undefined) return parts();
+  return orLeftOut<Part>({ path, cluster, below, notes }, async () => {
     const read = await parts();
     const isForeign = read.some((p) => p.values !== undefined && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
@@ -157,6 +168,20 @@ const leftOut = (path: string, why: string): Note => ({
   inLab: "left out",
   matters: "perhaps",
   part: "other",
+});
+
+const emptyPart = ({
+  path,
+  cluster,
+  below,
+  notes,
+}: Pick<SourceFile, "path" | "cluster" | "below" | "notes">): Part => ({
+  source: path,
+  cluster,
+  ...present({ below }),
+  objects: [],
+  sysdump: false,
+  notes,
 });
 
 /** A folder may hold files of other things: one that cannot be read is named, and left out. */
@@ -179,7 +204,7 @@ async function orLeftOut<T extends Read>(
     if (!isOther) throw error;
     const { message } = error;
     const why = message.startsWith(path) ? message.slice(path.length).replace(/^:? /, "") : message;
-    return [{ ...file, source: path, objects: [], sysdump: false, notes: [...notes, leftOut(path, why)] }];
+    return [emptyPart({ ...file, path, notes: [...notes, leftOut(path, why)] })];
   }
 }
 

@@ -15,6 +15,8 @@ interface Unwrapped {
   readonly values: Values;
   /** Of the chart, as the document writes it. */
   readonly version?: string;
+  /** Of the chart, in a repository. */
+  readonly folder?: string;
   /** `HelmRelease kube-system/cilium`, for messages. */
   readonly of: string;
   /** Values files of the source that are a part of these values. */
@@ -105,6 +107,7 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
   const missing = read.flatMap((l, i) => l.missing.map((name) => `${given[i]?.path} (${name})`));
   const elsewhere = [...missing, ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`)];
   const version = first(entry.version);
+  const folder = first(entry.folder);
   const isCilium =
     looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
   // ConfigMaps and charts of other programs hold values too.
@@ -116,6 +119,7 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
       files: read.flatMap((l) => l.files),
       elsewhere,
       changes: present(entry.changes),
+      ...(typeof folder === "string" ? { folder } : {}),
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
     },
   ];

@@ -187,3 +187,56 @@ describe("values files that another file names", () => {
     expect(pathsOf(alpha).join("\n")).toContain("list.yaml: it holds no values");
   });
 });
+
+describe("charts around Cilium's", () => {
+  const app = (name: string): object =>
+    application({
+      source: {
+        path: "charts/cni",
+        targetRevision: "main",
+        helm: { valueFiles: ["values.yaml", `values-${name}.yaml`] },
+      },
+    });
+  const umbrella = {
+    "charts/cni/Chart.yaml": {
+      name: "cni",
+      version: "0.1.0",
+      dependencies: [{ name: "cilium", version: "1.18.6" }],
+    },
+    "charts/cni/values.yaml": { cilium: { cluster: { name: "set-me", id: 0 }, MTU: 1400 } },
+    "charts/cni/values-alpha.yaml": { cilium: valuesOf("alpha", 1) },
+    "charts/cni/values-beta.yaml": { cilium: valuesOf("beta", 2) },
+    "charts/cni/charts/other/values.yaml": valuesOf("gamma", 3),
+  };
+
+  test("say Cilium's version, and their values are of the Applications that name them", async () => {
+    const clusters = await read({ ...umbrella, "a.yaml": app("alpha"), "b.yaml": app("beta") });
+    expect(clusters).toMatchObject([
+      { name: "alpha", id: 1, cilium: "1.18.6", values: { MTU: 1400 }, notes: [] },
+      { name: "beta", id: 2, cilium: "1.18.6", values: { MTU: 1400 }, notes: [] },
+    ]);
+  });
+
+  test("one in each cluster's folder", async () => {
+    const files = (name: string, id: number): Files => ({
+      [`${name}/Chart.yaml`]: umbrella["charts/cni/Chart.yaml"],
+      [`${name}/values.yaml`]: { cilium: valuesOf(name, id) },
+    });
+    const clusters = await read({ ...files("alpha", 1), ...files("beta", 2) });
+    expect(clusters.map((c) => [c.name, c.cilium])).toEqual([
+      ["alpha", "1.18.6"],
+      ["beta", "1.18.6"],
+    ]);
+  });
+
+  test("the defaults of a copy of Cilium's chart are of no cluster", async () => {
+    const [alpha, beta, ...more] = await read({
+      "chart/Chart.yaml": { name: "cilium", version: "1.18.6" },
+      "chart/values.yaml": { cluster: { name: "default", id: 0 } },
+      "chart/alpha.yaml": valuesOf("alpha", 1),
+      "chart/beta.yaml": valuesOf("beta", 2),
+    });
+    expect([alpha?.cilium, beta?.name, more]).toEqual(["1.18.6", "beta", []]);
+    expect(pathsOf(alpha).join("\n")).toContain("the defaults of a copy of Cilium's chart");
+  });
+});

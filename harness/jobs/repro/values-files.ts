@@ -1,7 +1,7 @@
-import { dirname, join, normalize, sep } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
-import { realOf } from "./gitops/kustomization.ts";
+import { endsIn, inRepository, isSamePath, namesOf } from "./file-names.ts";
 import type { SourceFile } from "./part.ts";
 import { isPlaceholder } from "./values-at.ts";
 
@@ -28,7 +28,7 @@ export class ValuesFiles {
   readonly #taken = new Set<SourceFile>();
 
   constructor(files: readonly SourceFile[]) {
-    this.#files = files.map((file) => ({ file, names: realOf(file.path).split(sep) }));
+    this.#files = files.map((file) => ({ file, names: namesOf(file.path) }));
   }
 
   /** Marks files as parts of others, which are not read on their own. */
@@ -59,15 +59,15 @@ export class ValuesFiles {
   #find(from: SourceFile, name: string, root: string | undefined): Found {
     if (/^[a-z][a-z0-9+.-]*:\/\//.test(name)) return { why: "it is not a local file" };
     // Argo CD: `$REF/` is the root of another repository.
-    const [, inRepository = name] = /^\$[\w-]+\/(.+)$/.exec(name) ?? [];
-    if (isPlaceholder(inRepository)) return { why: "its name is not known" };
-    const isOfRoot = inRepository !== name || name.startsWith("/");
-    const beside = realOf(join(dirname(from.path), inRepository)).split(sep);
-    const path = normalize(isOfRoot || root === undefined ? inRepository : join(root, name));
-    const end = path.split(sep).filter((part) => part !== "" && part !== "." && part !== "..");
+    const [, ofOther] = /^\$[\w-]+\/(.+)$/.exec(name) ?? [];
+    const path = ofOther ?? name;
+    if (isPlaceholder(path)) return { why: "its name is not known" };
+    const isOfRoot = ofOther !== undefined || path.startsWith("/");
+    const end = inRepository(normalize(isOfRoot ? path : join(root ?? "", path)));
     const own = this.#files.filter(({ file }) => file !== from && isOfOneCluster(file, from));
-    const exact = isOfRoot || root !== undefined ? [] : own.filter(({ names }) => isSame(names, beside));
-    const found = exact.length > 0 ? exact : own.filter(({ names }) => isSame(names.slice(-end.length), end));
+    const beside = namesOf(join(dirname(from.path), path));
+    const exact = isOfRoot || root !== undefined ? [] : own.filter(({ names }) => isSamePath(names, beside));
+    const found = exact.length > 0 ? exact : own.filter(({ names }) => endsIn(names, end));
     const [first, ...others] = found;
     if (first === undefined) return { why: "in no file" };
     const places = found.slice(0, 4).map(({ file }) => file.path);
@@ -92,9 +92,6 @@ function valuesOf(file: SourceFile): Found {
     return { file, why: "it holds no values" };
   return isMapping(value.sops) ? { file, why: "it is encrypted" } : { file, values: value };
 }
-
-const isSame = (a: readonly string[], b: readonly string[]): boolean =>
-  b.length > 0 && a.length === b.length && a.every((part, i) => part === b[i]);
 
 /** As far as `NAME=FILE` tells. */
 const isOfOneCluster = (a: SourceFile, b: SourceFile): boolean =>

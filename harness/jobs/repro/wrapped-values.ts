@@ -23,6 +23,8 @@ export interface ValuesKind {
   readonly version?: readonly string[];
   /** Where the chart's name is: an item with another chart is not Cilium's. */
   readonly chart?: readonly string[];
+  /** Where the chart's folder in a repository is. */
+  readonly folder?: readonly string[];
   /** Places that name values in other files or objects, which are not read: the plan names them. */
   readonly elsewhere?: readonly string[];
   /** Places that change what the chart makes, which are not applied: the plan names them. */
@@ -64,6 +66,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [filesOfRoot("spec.chart.spec.valuesFiles", ""), mapping("spec.values")],
     version: ["spec.chart.spec.version"],
     chart: ["spec.chart.spec.chart"],
+    folder: ["spec.chart.spec.chart"],
     changes: ["spec.postRenderers"],
   },
   {
@@ -89,6 +92,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     ],
     version: ["spec.source.targetRevision", "spec.sources[].targetRevision"],
     chart: ["spec.source.chart", "spec.sources[].chart"],
+    folder: ["spec.source.path", "spec.sources[].path"],
     elsewhere: ["spec.source.helm.fileParameters", "spec.sources[].helm.fileParameters"],
   },
   { kind: "CiliumConfig", group: "cilium.io", values: [mapping("spec")] },
@@ -203,6 +207,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [files("releases[].values"), set("releases[].set")],
     version: ["releases[].version"],
     chart: ["releases[].chart"],
+    folder: ["releases[].chart"],
   },
   {
     kind: "",

@@ -2,7 +2,7 @@
 // capture LAB TIMES` compares the prober with packet captures over that many failovers in each direction; `bench
 // coverage [LABS...]` simulates campaigns and prints how often intervals of medians contain the median.
 import { describeError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { benchImages, benchMemory, benchProber, benchSemantics, benchUp } from "./bench.ts";
 import { benchCapture } from "./bench-capture.ts";
@@ -40,4 +40,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 1;
 }
-process.exit();
+await exit();

@@ -1,6 +1,6 @@
 // `npm run diagnose-trial -- LAB [COUNT] [SEED]`: checks that `diagnose` names injected faults; --help says more.
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { diagnoseTrial } from "./diagnose-trial.ts";
 import { help, trialOptions } from "./options.ts";
 
@@ -26,4 +26,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = interrupted.signal.aborted ? 130 : error instanceof MeshproofError ? error.exitCode : 3;
 }
-process.exit();
+await exit();

@@ -1,7 +1,7 @@
 // `npm run docs-trial [LAB]`: runs the example of docs/guides/writing-a-suite.md on a running lab, and proves it.
 import { Interruption } from "#harness/jobs/interruption.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { docsTrial } from "./docs-trial.ts";
 
 guardOutput();
@@ -19,4 +19,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = error instanceof MeshproofError ? error.exitCode : 3;
 }
-process.exit();
+await exit();

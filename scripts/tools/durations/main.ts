@@ -1,6 +1,6 @@
 // `npm run durations -- RUN...`: medians of what suites and faults took in these run folders, for `--shard`.
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { durationsFile, readDurations } from "#harness/testkit/durations.ts";
 import { loadSuites } from "#harness/testkit/suite-list.ts";
@@ -27,4 +27,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();

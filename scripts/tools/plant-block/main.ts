@@ -5,7 +5,7 @@ import { blockFor } from "#harness/faults/catalogue/block.ts";
 import { clientsIn } from "#harness/faults/catalogue/threshold.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { toolWords } from "../command-line.ts";
 
@@ -30,4 +30,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();

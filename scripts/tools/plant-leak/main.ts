@@ -1,7 +1,7 @@
 // `npm run plant-leak -- LAB CLUSTER MS [to-server|masqueraded]`: opens a policy of a running certification for a moment,
 // which the certification must detect.
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { plantedLeaks, plantLeak } from "./plant-leak.ts";
 
 guardOutput();
@@ -18,4 +18,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();

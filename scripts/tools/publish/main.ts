@@ -1,7 +1,7 @@
 // `npm run publish-figures`, `-- CERTIFICATE.yaml` or `-- --pages`: writes reports/published/ and the generated parts
 // of the pages.
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writePages } from "./pages.ts";
 import { publish, publishCertificate } from "./publish.ts";
 
@@ -24,4 +24,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();

@@ -1,7 +1,7 @@
 // `npm run reference`: writes docs/reference/ from the records; a unit test checks that they match.
 import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { referenceDir, referencePages } from "./pages.ts";
 
 guardOutput();
@@ -13,4 +13,4 @@ for (const { file, text } of pages) {
   writeFileSync(join(referenceDir(), file), text);
 }
 process.stdout.write(`${pages.length} pages written to docs/reference\n`);
-process.exit();
+await exit();

@@ -3,7 +3,7 @@
 import { readRun } from "#harness/jobs/write-report.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { timingTopics } from "#harness/model/timing.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { dataFile, pageFile, readTimings, timingsOf } from "./files.ts";
 import { publishedRun, timingsPage, withRuns } from "./timings.ts";
@@ -23,4 +23,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();

@@ -2,7 +2,7 @@
 
 import { readRun } from "#harness/jobs/write-report.ts";
 import { describeError } from "#harness/lib/errors.ts";
-import { guardOutput } from "#harness/platform/output.ts";
+import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { toolWords } from "../command-line.ts";
 import { dataFile, pageFile, readMatrix } from "./files.ts";
@@ -23,4 +23,4 @@ try {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;
 }
-process.exit();
+await exit();
