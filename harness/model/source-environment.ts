@@ -55,6 +55,10 @@ const podNetworkSchema = z.strictObject({
   mode: z.string().exactOptional(),
   /** Where they were read: `pools of cluster-pool`. */
   from: z.string(),
+  /** Every range that pods may have addresses of, of both families, as far as the files say. */
+  all: z.array(z.string()),
+  /** Those of the chart's default, where no file gives a pool of that family. */
+  defaults: z.array(z.string()),
 });
 /** The addresses that pods have. */
 export type PodNetwork = Infer<typeof podNetworkSchema>;

@@ -180,6 +180,19 @@ const refusals: readonly Refusal[] = [
     ["internal", "external"],
     "templates/validate.yaml:174 of 1.20.2",
   ),
+  {
+    path: "autoDirectNodeRoutes",
+    // Before, `tunnel: disabled` stood for native routing.
+    charts: ">=1.15.0",
+    refuses: (value, values) => {
+      const mode = valueAt(values, "routingMode");
+      return value === true && mode !== "native" && !isReplaced(mode);
+    },
+    wants: "it needs routingMode: native beside it, because tunnels need no routes",
+    remedy: "set routingMode: native, or autoDirectNodeRoutes: false",
+    source: "daemon/cmd/daemon_main.go:1067 of 1.20.2",
+    byAgents: true,
+  },
   { ...oneOf("routingMode", ["tunnel", "native"], "pkg/option/config.go:2241 of 1.20.2"), byAgents: true },
   {
     ...oneOf("tunnelProtocol", ["vxlan", "geneve"], "pkg/datapath/tunnel/tunnel.go:308 of 1.20.2"),
@@ -270,14 +283,34 @@ function byType(values: Values, to: string): (CertificateFinding & { readonly pa
   });
 }
 
+interface Refused {
+  readonly rule: Refusal;
+  readonly value: unknown;
+}
+
+/** The rules that a version has, and values break. */
+const broken = (values: Values, version: string): Refused[] =>
+  refusals.flatMap((rule): Refused[] => {
+    const value = valueAt(values, rule.path);
+    if (value === undefined || value === null || isReplaced(value)) return [];
+    return semver.satisfies(version, rule.charts) && rule.refuses(value, values) ? [{ rule, value }] : [];
+  });
+
+/** Values that the chart of a version takes, and with which its agents do not start. */
+export const agentRefusals = (
+  values: Values,
+  version: string,
+): { readonly path: string; readonly value: unknown; readonly wants: string }[] =>
+  broken(values, version).flatMap(({ rule: { path, wants, byAgents }, value }) =>
+    byAgents === true ? [{ path, value, wants }] : [],
+  );
+
 /** Values, as they are written, with which the chart of a version stops, or its agents. */
 export function refusedValues(values: Values, to: string): CertificateFinding[] {
   const wrong = byType(values, to);
   const known = new Set(wrong.map((w) => w.path));
-  const byRule = refusals.flatMap((rule): CertificateFinding[] => {
-    const value = valueAt(values, rule.path);
-    if (value === undefined || value === null || known.has(rule.path) || isReplaced(value)) return [];
-    if (!semver.satisfies(to, rule.charts) || !rule.refuses(value, values)) return [];
+  const byRule = broken(values, to).flatMap(({ rule, value }): CertificateFinding[] => {
+    if (known.has(rule.path)) return [];
     const who =
       rule.byAgents === true
         ? `agents of Cilium ${to} do not start with`

@@ -1,3 +1,4 @@
+import semver from "semver";
 import { pins } from "#harness/config/pins.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
@@ -19,6 +20,11 @@ const workloadKinds = [
   "Job",
   "CronJob",
 ];
+/** Workloads of other programs, such as Rollout of Argo and CloneSet of OpenKruise, have a Deployment's shape. */
+const isLikeDeployment = ({ kind, spec }: SourceObject): boolean =>
+  !readKinds.includes(kind ?? "") &&
+  typeof spec?.selector === "object" &&
+  listOf(spec.template?.spec?.containers).length > 0;
 const readKinds = [
   ...["Node", "Pod", "Namespace", "Service", "CiliumNode", "CiliumPodIPPool", "ServiceExport"],
   ...["CiliumNetworkPolicy", "NetworkPolicy", "CiliumClusterwideNetworkPolicy"],
@@ -73,11 +79,11 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
     namespaces: of("Namespace"),
     services: of("Service").map(inNamespace),
     pods: pods.map(inNamespace),
-    workloads: of(...workloadKinds).map(inNamespace),
+    workloads: [...of(...workloadKinds), ...objects.filter(isLikeDeployment)].map(inNamespace),
     policies: of("CiliumNetworkPolicy", "NetworkPolicy").map(inNamespace),
     clusterwide: of("CiliumClusterwideNetworkPolicy"),
     serviceExports: of("ServiceExport").map(inNamespace),
-    others: objects.filter((o) => !readKinds.includes(o.kind ?? "")),
+    others: objects.filter((o) => !readKinds.includes(o.kind ?? "") && !isLikeDeployment(o)),
     notes,
   };
 }
@@ -110,7 +116,7 @@ function versionOf(objects: readonly SourceObject[], values: Values, parts: read
     ...labels,
     ...parts.map((p) => p.version),
   ];
-  const found = written.filter((w) => w !== undefined && /\d+\.\d+\.\d+/.test(w));
+  const found = written.filter((w) => w !== undefined && /\d+\.\d+\.\d+/.test(w) && !isRange(w));
   const notes: Note[] = [];
   const running = new Set(images.filter((i) => i !== undefined));
   if (running.size > 1)
@@ -122,7 +128,18 @@ function versionOf(objects: readonly SourceObject[], values: Values, parts: read
       part: "source",
     });
   const [tag] = found;
-  if (tag === undefined) return { version: newestOf(written), notes };
+  if (tag === undefined) {
+    const guess = newestOf(written);
+    if (guess !== undefined)
+      notes.push({
+        field: "Cilium",
+        inSource: `${guess.range}, of which no file says the release that runs`,
+        inLab: `${guess.version}, the newest of it that this Meshproof knows`,
+        matters: "perhaps",
+        part: "other",
+      });
+    return { version: guess?.version, notes };
+  }
   const [, version = "", suffix = ""] = /v?(\d+\.\d+\.\d+)(.*)$/.exec(tag) ?? [];
   if (suffix !== "")
     notes.push({
@@ -135,12 +152,18 @@ function versionOf(objects: readonly SourceObject[], values: Values, parts: read
   return { version, notes };
 }
 
-/** A chart's range, such as `1.18.x`: the newest release of that minor which this Meshproof knows. */
-function newestOf(written: readonly (string | undefined)[]): string | undefined {
-  for (const text of written) {
-    const minor = /^[v~^=]*\s*(\d+\.\d+)(\.[x*])?$/.exec(text ?? "")?.[1];
-    const known = minor === undefined ? undefined : pins.minors[minor];
-    if (known !== undefined) return known.cilium;
+/** A chart's range, such as `1.18.x` or `>=1.18.0 <1.19.0`, and not one version. */
+const isRange = (text: string): boolean => /[<>~^|*\s]|\.x\b/.test(text);
+
+/** Of a chart's range, the newest release that this Meshproof knows. */
+function newestOf(
+  written: readonly (string | undefined)[],
+): { readonly range: string; readonly version: string } | undefined {
+  const known = Object.values(pins.minors).map((m) => m.cilium);
+  for (const range of written) {
+    if (range === undefined || !/\d/.test(range)) continue;
+    const version = semver.maxSatisfying(known, range);
+    if (version !== null) return { range, version };
   }
   return undefined;
 }

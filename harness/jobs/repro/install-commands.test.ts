@@ -110,3 +110,45 @@ describe("commands of different clusters are never merged", () => {
     ]);
   });
 });
+
+describe("options", () => {
+  const only = (text: string) => installCommands(`cilium install ${text}\n`, "x.sh", none)[0];
+
+  test.each([
+    [`--set-json 'a.b=["x"]'`, { a: { b: ["x"] } }],
+    [`--set-json '{"cluster":{"name":"red"}}'`, { cluster: { name: "red" } }],
+    ["--set-literal a.b=c,d=e", { a: { b: "c,d=e" } }],
+    ["--ipam kubernetes", { ipam: { mode: "kubernetes" } }],
+    ["--encryption wireguard", { encryption: { enabled: true, type: "wireguard" } }],
+    ["--cluster-name red --cluster-id 3", { cluster: { name: "red", id: 3 } }],
+  ])("%s are values", (text, values) => {
+    expect(only(text)).toMatchObject({ values, unread: [] });
+  });
+
+  test.each([
+    "--reuse-values",
+    "--set-file a=b",
+    "--config tunnel=vxlan",
+    "--set-json a={x",
+    "--datapath-mode native",
+  ])("%s is told as not read", (text) => {
+    expect(only(text)?.unread).toEqual([text.split(" ")[0]]);
+  });
+
+  test("those that change nothing of a mesh are not told, nor is the prompt of a console", () => {
+    expect(
+      installCommands("$ cilium install --wait --namespace kube-system --timeout 5m\n", "x.txt", none),
+    ).toMatchObject([{ values: {}, unread: [], unknown: [] }]);
+  });
+
+  test("`clustermesh enable` is of the cluster of its context", () => {
+    const text =
+      "cilium install --context c1 --set cluster.name=red --set cluster.id=1\ncilium install --context c2 --set cluster.name=green --set cluster.id=2\ncilium clustermesh enable --context c2 --service-type LoadBalancer\ncilium clustermesh enable --service-type NodePort\n";
+    const [, , enabled, unknown] = installCommands(text, "x.sh", none);
+    expect(enabled?.values).toEqual({
+      cluster: { name: "green" },
+      clustermesh: { useAPIServer: true, apiserver: { service: { type: "LoadBalancer" } } },
+    });
+    expect(unknown).toMatchObject({ values: {}, unread: ["cilium clustermesh enable"] });
+  });
+});

@@ -1,7 +1,8 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import { nested, setArgument, setValue } from "./set-values.ts";
+import { optionMeaning } from "./command-options.ts";
+import { nested } from "./set-values.ts";
 import {
   type ShellCommand,
   type ShellVariables,
@@ -24,14 +25,21 @@ interface InstallCommand {
   readonly missing: Layers["missing"];
   /** Words that are not known, such as `$OPTIONS`, which may hold more values. */
   readonly unknown: readonly string[];
+  /** Options that may change values, and are not read. */
+  readonly unread: readonly string[];
   /** Of the cluster that the command is for, as kubectl knows it. */
   readonly context?: string;
   readonly line: number;
 }
 
+interface Found {
+  readonly command: InstallCommand;
+  readonly isEnable: boolean;
+}
+
 /** Whether a text has commands that install Cilium. */
 export const hasInstallCommand = (text: string): boolean =>
-  /(^|[\s;&|(])(helm\s+(install|upgrade|template)|cilium\s+(install|upgrade))\s/m.test(text) ||
+  /(^|[\s;&|(@])(helm\s+(install|upgrade|template)|cilium\s+(install|upgrade))\s/m.test(text) ||
   /^\s*--set[\s=]/m.test(text);
 
 /**
@@ -51,16 +59,41 @@ export function installCommands(text: string, place: string, layers: ReadLayers)
         { line: 1, layers },
       ),
     ];
-  const found = commands.flatMap((command): InstallCommand[] => {
+  const found = commands.flatMap((command): Found[] => {
     takeAssignments(command, known, place);
     for (const name of unsure) known.delete(name);
-    if (!hasInstallCommand(`${command.text} `) || /\bhelm\s+repo\b/.test(command.text)) return [];
+    const isInstall = hasInstallCommand(`${command.text} `) && !/\bhelm\s+repo\b/.test(command.text);
+    if (!isInstall && !/\bcilium\s+clustermesh\s+enable\b/.test(command.text)) return [];
     const words = wordsOf(command.text, place, known);
     if (isOther(words)) return [];
-    refuseLoop(command, words, place);
-    return [commandOf(words, { line: command.line, layers })];
+    // Of the other the plan says that it is not read.
+    if (!isEnable(words)) refuseLoop(command, words, place);
+    return [{ command: commandOf(words, { line: command.line, layers }), isEnable: isEnable(words) }];
   });
-  return byName(found, place);
+  return withEnabled(found, place);
+}
+
+const isEnable = (words: readonly string[]): boolean =>
+  words.includes("clustermesh") && words.includes("enable");
+
+/** `cilium clustermesh enable` changes the values of the cluster that another command installs. */
+function withEnabled(found: readonly Found[], place: string): InstallCommand[] {
+  const installed = byName(
+    found.filter((f) => !f.isEnable).map((f) => f.command),
+    place,
+  );
+  const names = new Set(installed.map(nameOf).filter((n) => n !== undefined));
+  const enabled = found.flatMap(({ command, isEnable }): InstallCommand[] => {
+    if (!isEnable || installed.length === 0) return [];
+    const twin = installed.find((c) => nameOf(c) !== undefined && c.context === command.context);
+    const name =
+      names.size === 1 ? [...names][0] : command.context === undefined ? undefined : twin && nameOf(twin);
+    if (name !== undefined)
+      return [{ ...command, values: mergeValues(command.values, nested(["cluster", "name"], name)) }];
+    // It does not say of which cluster.
+    return [{ ...command, values: {}, unread: ["cilium clustermesh enable"] }];
+  });
+  return [...installed, ...enabled];
 }
 
 /** Scripts install other charts too. */
@@ -128,40 +161,38 @@ const differ = (a: unknown, b: unknown): boolean =>
 const refused = (place: string, { line }: InstallCommand, why: string): MeshproofError =>
   new MeshproofError("usage", `${place}, line ${line}: ${why}`, { remedy: remedy(place) });
 
-const setOptions = ["--set", "--set-string", "--helm-set", "--helm-set-string"];
-const fileOptions = ["--values", "-f", "--helm-values"];
+interface Place {
+  readonly line: number;
+  readonly layers: ReadLayers;
+}
 
-function commandOf(
-  words: readonly string[],
-  { line, layers }: { readonly line: number; readonly layers: ReadLayers },
-): InstallCommand {
-  let values: Values = {};
+function commandOf(words: readonly string[], { line, layers }: Place): InstallCommand {
+  let values: Values = isEnable(words) ? { clustermesh: { useAPIServer: true } } : {};
   let version: string | undefined;
   let context: string | undefined;
-  const valueFiles: string[] = [];
+  const named: string[] = [];
   const unknown: string[] = [];
+  const unread: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? "";
-    const [, option, joined] = /^(--[a-z-]+|-f)(?:=(.*))?$/s.exec(word) ?? [];
+    const [, option, joined] = /^(--[a-z0-9-]+|-f)(?:=(.*))?$/s.exec(word) ?? [];
     if (option === undefined) {
-      const isArgument = /^(--[a-z-]+|-\w)$/.test(words[i - 1] ?? "");
-      if (word.startsWith("$") && !isArgument) unknown.push(word);
+      const isArgument = /^(--[a-z0-9-]+|-\w)$/.test(words[i - 1] ?? "");
+      // A prompt, as a console shows it, is no variable.
+      if (word.startsWith("$") && word !== "$" && !isArgument) unknown.push(word);
       continue;
     }
-    const argument = joined ?? words[i + 1] ?? "";
-    if (setOptions.includes(option))
-      values = mergeValues(values, setArgument(argument, option.endsWith("-string")));
-    else if (option === "--version") version = argument;
-    else if (option === "--context" || option === "--kube-context") context = argument;
-    else if (fileOptions.includes(option)) valueFiles.push(argument);
-    // Options of the Cilium CLI of before 0.15, which are values of the chart.
-    else if (option === "--cluster-name") values = mergeValues(values, nested(["cluster", "name"], argument));
-    else if (option === "--cluster-id")
-      values = mergeValues(values, nested(["cluster", "id"], setValue(argument)));
+    const meaning = optionMeaning(option, joined ?? words[i + 1] ?? "");
+    if (meaning === "unread") unread.push(word);
+    else if (meaning === "nothing") continue;
+    else if ("values" in meaning) values = mergeValues(values, meaning.values);
+    else if ("file" in meaning) named.push(meaning.file);
+    else if ("version" in meaning) version = meaning.version;
+    else context = meaning.context;
   }
-  const { values: below, files, missing } = layers(valueFiles);
+  const { values: below, files, missing } = layers(named);
   return {
-    ...{ values: mergeValues(below, values), files, missing, unknown, line },
+    ...{ values: mergeValues(below, values), files, missing, unknown, unread, line },
     ...(version === undefined ? {} : { version }),
     ...(context === undefined ? {} : { context }),
   };

@@ -1,6 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
+import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
 import { ignoredValues, removedKeys } from "#harness/semantics/ignored-values.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
@@ -186,6 +187,8 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
+  // The plan tells these too: no agent would start.
+  for (const { path } of agentRefusals(own, cluster.cilium ?? "")) delete kept[path];
   // The plan tells them as what is wrong in the source.
   const wrong = ignoredValues(own, cluster.cilium ?? "").flatMap(({ path, removed, instead }) =>
     removed === undefined && instead === undefined ? [] : [path],

@@ -68,6 +68,8 @@ export function objectPiece(document: Values, path: string): Piece {
     kind === "ConfigMap" ||
     kind === "Secret" ||
     // Of an ApplicationSet, those that may be Cilium's are read before.
+    // Of kustomize's own generators, whose group has no dot.
+    apiVersion === "builtin" ||
     !(plainGroups.test(group) || isTableKind(document) || kind === "ApplicationSet");
   // Keys of cilium-config, such as `ipam`, are also names of values.
   if (config === undefined && mayHoldValues) {

@@ -31,20 +31,29 @@ export function podNetworkOf(known: Known): PodNetwork {
         ? "cluster-pool"
         : undefined;
   const families = familiesOf(known);
-  const found = (cidrs: readonly string[], from: string, pools: readonly string[] = []): PodNetwork => ({
-    cidrs: cidrs.filter((c) => families.includes(c.includes(":") ? "ipv6" : "ipv4")),
-    pools: [...pools],
+  const isUsed = (c: string): boolean => families.includes(c.includes(":") ? "ipv6" : "ipv4");
+  const found = (cidrs: readonly string[], from: string, more: Partial<PodNetwork> = {}): PodNetwork => ({
+    pools: [],
     from,
     ...(mode === undefined ? {} : { mode }),
+    ...more,
+    cidrs: cidrs.filter(isUsed),
+    all: (more.all ?? (from === fromChart ? [] : cidrs)).filter(isUsed),
+    defaults: (more.defaults ?? (from === fromChart ? cidrs : [])).filter(isUsed),
   });
   if (mode !== undefined && cloudModes.includes(mode))
     return found([], `addresses of the cloud (ipam ${mode})`);
   const pools = { ipv4: poolsOf(known, "ipv4"), ipv6: poolsOf(known, "ipv6") };
   if (mode?.startsWith("cluster-pool") === true && pools.ipv4.length + pools.ipv6.length > 0)
-    return found([...pools.ipv4.slice(0, 1), ...pools.ipv6.slice(0, 1)], "pools of cluster-pool", pools.ipv4);
+    return found([...pools.ipv4.slice(0, 1), ...pools.ipv6.slice(0, 1)], "pools of cluster-pool", {
+      pools: pools.ipv4,
+      all: [...pools.ipv4, ...pools.ipv6],
+      defaults: (["ipv4", "ipv6"] as const).flatMap((f) => (pools[f].length > 0 ? [] : [chartPools[f]])),
+    });
   if (mode === "multi-pool") {
     const all = podIpPools(known);
-    if (all.length > 0) return found(all, "CiliumPodIPPools");
+    const cidrs = [false, true].flatMap((isV6) => all.find((c) => c.includes(":") === isV6) ?? []);
+    if (all.length > 0) return found(cidrs, "CiliumPodIPPools", { all });
   }
   if (mode === undefined || mode === "kubernetes") {
     const pods = objects.filter((o) => o.kind === "Pod");
@@ -74,8 +83,8 @@ function poolsOf({ values, config }: Known, family: "ipv4" | "ipv6"): string[] {
   const written =
     config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
   const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
-  const all = items.length > 0 ? items : typeof written === "string" ? listed(written) : [];
-  return all.flatMap((text) => networkOf(text) ?? []);
+  const all = items.length > 0 ? items : typeof written === "string" ? [written] : [];
+  return all.flatMap(networks);
 }
 
 /** `--set list[0]=x` makes a mapping of digits here. */
@@ -89,8 +98,7 @@ function podIpPools({ values, objects }: Known): string[] {
   const made = Object.values(asMapping(at(values, "ipam.operator.autoCreateCiliumPodIPPools"))).flatMap(
     (pool) => [at(pool as Values, "ipv4.cidrs"), at(pool as Values, "ipv6.cidrs")].flat() as unknown[],
   );
-  const all = [...own, ...made.map(String)].flatMap((text) => networkOf(text) ?? []);
-  return ["ipv4", "ipv6"].flatMap((kind) => all.find((c) => c.includes(":") === (kind === "ipv6")) ?? []);
+  return [...new Set([...own, ...made.map(String)].flatMap((text) => networkOf(text) ?? []))];
 }
 
 /** The CIDRs of a list in one text. */

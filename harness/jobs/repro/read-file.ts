@@ -1,4 +1,4 @@
-import { dirname, extname } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { readUserFile } from "#harness/config/user-file.ts";
 import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
@@ -26,11 +26,19 @@ type Values = Record<string, unknown>;
 
 /** Reads a text file of the source. `cluster`: of `NAME=FILE`. Nothing in it is executed. */
 export function sourceFile(path: string, cluster: string | undefined): SourceFile {
-  if (extname(path).toLowerCase() === ".tf")
+  if (/\.tf(\.json)?$/i.test(path))
     throw new MeshproofError("usage", `${path} is Terraform code, which is not executed`, {
       remedy: "give what `helm get values` prints, or the values of the helm_release as a file of their own",
     });
   const text = readUserFile(path, "a file of the mesh");
+  if (/^(gnu)?makefile$|^justfile$|\.(mk|just)$/i.test(basename(path)) && hasInstallCommand(text))
+    throw new MeshproofError(
+      "usage",
+      `${path} is a Makefile or a justfile, whose variables are not expanded`,
+      {
+        remedy: `give the commands as a script: what \`make -n TARGET\` (\`just -n\`) prints`,
+      },
+    );
   const isOther = isHelmRelease(text) || (!isYaml(path) && hasInstallCommand(text));
   return { path, cluster, order: 0, text, documents: isOther ? [] : yamlObjectsOf(text, path), notes: [] };
 }
@@ -112,7 +120,7 @@ function configView(text: string): Record<string, string> | undefined {
 
 function fromCommands(text: string, { path, layers, take }: Reading): Piece[] {
   return installCommands(text, path, layers).map((command): Piece => {
-    const { values, version, files, missing, unknown, line } = command;
+    const { values, version, files, missing, unknown, unread, line } = command;
     take(files);
     return {
       cluster: clusterIn(values),
@@ -121,6 +129,14 @@ function fromCommands(text: string, { path, layers, take }: Reading): Piece[] {
       notes: [
         ...(missing.length === 0 ? [] : [notRead(`${path}, line ${line}: ${missing.join("; ")}`)]),
         ...(unknown.length === 0 ? [] : [notKnown(`${path}, line ${line}: ${unknown.join(" ")}`)]),
+        ...(unread.length === 0
+          ? []
+          : [
+              {
+                ...notKnown(`${path}, line ${line}: ${unread.join(" ")}`),
+                inLab: "not read: it may change values",
+              },
+            ]),
       ],
       ...(version === undefined ? {} : { version }),
     };
@@ -282,6 +298,10 @@ function requireMapping(value: unknown, path: string): Values {
 
 /** A file without a kind: values, or a mapping of names to values. */
 function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
+  if (isMapping(document.sops) && looksLikeValues(document))
+    throw new MeshproofError("config-invalid", `${path} is encrypted by SOPS`, {
+      remedy: `give what \`sops decrypt ${shellQuote([path])}\` prints`,
+    });
   const { values, notes } = withoutDots(document, path);
   if (!looksLikeValues(values)) {
     const inner = Object.entries(values).filter(([, v]) => looksLikeValues(v));
@@ -299,6 +319,11 @@ function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
       });
   }
   const foreign = foreignKeys(values);
+  const [command] = foreign.length === 0 ? [] : commandPlaces(values);
+  if (command !== undefined)
+    throw new MeshproofError("config-invalid", `${path} holds commands that install Cilium at ${command}`, {
+      remedy: "give them as a script, or what `helm get values cilium -n kube-system` prints of each cluster",
+    });
   // Such as variables of kubespray, which name a cluster in their own way.
   if (foreign.length > 0)
     throw new MeshproofError(
@@ -311,28 +336,72 @@ function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
   return [{ cluster: clusterIn(values), values, objects: [], notes, ...version }];
 }
 
-/** `cluster.name: alpha` is a key with a dot to Helm, and a pair for `--set` to its author. */
+/** Where a file of another program, such as a workflow, has commands that install Cilium. */
+const commandPlaces = (value: unknown, path = "", depth = 0): string[] => {
+  if (typeof value === "string") return hasInstallCommand(value) ? [path] : [];
+  if (depth > 12 || typeof value !== "object" || value === null) return [];
+  const isList = Array.isArray(value);
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const own = isList ? `[${key}]` : path === "" ? key : `.${key}`;
+    return commandPlaces(inner, `${path}${own}`, depth + 1);
+  });
+};
+
+/**
+ * `cluster.name: alpha` is a key with a dot to Helm, and a pair for `--set` to its author. Which cluster it is, is what
+ * was meant; all else is what runs.
+ */
 function withoutDots(document: Values, path: string): { values: Values; notes: Note[] } {
   const dotted = Object.keys(document).filter((key) => /^[a-zA-Z][\w-]*(\.[\w-]+)+$/.test(key));
   if (dotted.length === 0) return { values: document, notes: [] };
   const plain = Object.fromEntries(Object.entries(document).filter(([key]) => !dotted.includes(key)));
+  const [meant, ignored] = [true, false].map((is) => dotted.filter((key) => /^cluster\./.test(key) === is));
+  const noteOf = (keys: readonly string[] = [], inLab: string): Note[] =>
+    keys.length === 0
+      ? []
+      : [
+          {
+            field: "keys with dots",
+            inSource: `${keys.join(", ")} in ${path}: in a values file Helm takes each for one name, which the chart ignores`,
+            inLab,
+            matters: "yes",
+            part: "source",
+          },
+        ];
   return {
-    values: dotted.map((key) => nested(setKeys(key), document[key])).reduce(mergeValues, plain),
+    values: mergeValues(
+      (meant ?? []).map((key) => nested(setKeys(key), document[key])).reduce(mergeValues, {}),
+      plain,
+    ),
     notes: [
-      {
-        field: "keys with dots",
-        inSource: `${dotted.join(", ")} in ${path}: in a values file Helm takes each for one name, which the chart ignores`,
-        inLab: "taken as if given with --set",
-        matters: "yes",
-        part: "source",
-      },
+      ...noteOf(meant, "taken as if given with --set"),
+      ...noteOf(ignored, "left out, as the chart does"),
     ],
   };
+}
+
+/** Two clusters of one name would become one. */
+function requireOneId(pieces: readonly Piece[], name: string, path: string): void {
+  const ids = new Set(
+    pieces
+      .filter((p) => p.cluster === name)
+      .map(
+        (p) => p.config?.["cluster-id"] ?? (isMapping(p.values?.cluster) ? p.values.cluster.id : undefined),
+      )
+      .filter((id) => id !== undefined)
+      .map(String),
+  );
+  if (ids.size > 1)
+    throw new MeshproofError("usage", `${path} has cluster ${name} with ids ${[...ids].join(" and ")}`, {
+      remedy:
+        "a mesh needs another name for each cluster: correct cluster.name, or give the values of one cluster as a file of its own",
+    });
 }
 
 /** A file's pieces by cluster: a piece that names none belongs to the last one named before it. */
 function byCluster(pieces: readonly Piece[], path: string, named: string | undefined): Piece[] {
   const names = [...new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined))];
+  for (const name of names) requireOneId(pieces, name, path);
   const [own] = names;
   if (named !== undefined && names.some((n) => n !== named))
     throw new MeshproofError("usage", `${path} is from cluster ${names.join(", ")}, not ${named}`, {

@@ -13,6 +13,7 @@ import { Charts, isChartName } from "./charts.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
 import { kustomized } from "./gitops/kustomize.ts";
+import { postBuilt } from "./gitops/post-build.ts";
 import { withValuesFrom } from "./gitops/values-from.ts";
 import type { Part, SourceFile } from "./part.ts";
 import { type Around, partsOf, sourceFile } from "./read-file.ts";
@@ -50,7 +51,7 @@ export async function readParts(files: readonly string[]): Promise<Part[]> {
   const texts = read.flatMap((r, order): SourceFile[] => ("sysdump" in r ? [] : [{ ...r, order }]));
   const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
   // Objects of one file may change those of another, or name it.
-  const whole = withValuesFrom(kustomized(texts));
+  const whole = withValuesFrom(postBuilt(kustomized(texts)));
   const around: Around = { others: new ValuesFiles(whole), charts: new Charts(whole) };
   const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, around)));
   for (const [i, file] of whole.entries()) {
@@ -129,12 +130,13 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
 
 /** API groups of programs that install charts and manifests on other clusters. */
 const deployers =
-  /(^|\.)(argoproj\.io|fluxcd\.io|fleet\.cattle\.io|cluster\.x-k8s\.io|kustomize\.config\.k8s\.io)$/;
+  /(^|\.)(argoproj\.io|fluxcd\.io|fleet\.cattle\.io|cluster\.x-k8s\.io|gardener\.cloud|kustomize\.config\.k8s\.io)$/;
 
 /** Kinds of objects that are of no cluster of the mesh, if a file holds nothing else. */
 function deployedFrom(parts: readonly Part[]): string[] {
   const objects = parts.flatMap((p) => p.objects);
-  const isOther = parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
+  const isOther =
+    objects.length > 0 && parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
   const groups = objects.map((o) => o.apiVersion?.replace(/\/.*/, "") ?? "");
   return isOther && groups.every((group) => deployers.test(group))
     ? [...new Set(objects.flatMap((o) => o.kind ?? []))]
@@ -150,16 +152,21 @@ async function partsOfFile(file: SourceFile, around: Around): Promise<Part[]> {
     return [emptyPart({ ...file, notes: [...notes, defaults] })];
   }
   const parts = (): Promise<Part[]> => readingUserFile(path, what, remedy, async () => partsOf(file, around));
-  if (below === undefined) return parts();
+  if (below === undefined) return withoutDeployers(await parts(), path);
   return orLeftOut<Part>({ path, cluster, below, notes }, async () => {
     const read = await parts();
     const isForeign = read.some((p) => p.values !== undefined && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
-    const kinds = deployedFrom(read);
-    if (kinds.length === 0) return read;
-    const holds = leftOut(path, `holds no values, only ${kinds.join(", ")}`);
-    return read.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
+    return withoutDeployers(read, path);
   });
+}
+
+/** Objects that only install charts are of no cluster of the mesh. */
+function withoutDeployers(parts: Part[], path: string): Part[] {
+  const kinds = deployedFrom(parts);
+  if (kinds.length === 0) return parts;
+  const holds = leftOut(path, `holds no values, only ${kinds.join(", ")}`);
+  return parts.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
 }
 
 const leftOut = (path: string, why: string): Note => ({

@@ -1,6 +1,7 @@
 import { networkOf, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import {
   masqueraded,
@@ -9,8 +10,10 @@ import {
   tunnelProtocol,
   wrongId,
 } from "#harness/semantics/mesh-settings.ts";
+import { namedClusters } from "#harness/semantics/named-clusters.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
+import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
 import { fromChart } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -33,9 +36,12 @@ export function sourceProblems(
     ...unlistedPeers(clusters),
     ...authModeProblems(clusters),
     ...clusters.flatMap(wrongIds),
+    ...versionsApart(clusters),
+    ...clusters.flatMap(refusedByAgents),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap(useless),
     ...services(clusters, defects),
+    ...policiesOfOthers(clusters),
   ].map((p) => ({ ...p, difference: "differs", part: "source" }));
 }
 
@@ -76,13 +82,21 @@ function wrongIds(c: SourceCluster): Problem[] {
   ];
 }
 
+const rangesOf = ({ podNetwork: { all, defaults } }: SourceCluster): readonly string[] => [
+  ...all,
+  ...defaults,
+];
+
 function overlappingNetworks(clusters: readonly SourceCluster[]): Problem[] {
   return pairsOf(clusters).flatMap(([a, b]): Problem[] => {
     const found: Problem[] = [];
-    for (const x of a.podNetwork.cidrs)
-      for (const y of b.podNetwork.cidrs) {
+    for (const x of rangesOf(a))
+      for (const y of rangesOf(b)) {
         if (!overlaps(parseCidr(x), parseCidr(y))) continue;
-        const byDefault = [a, b].filter((c) => c.podNetwork.from === fromChart).map((c) => c.name);
+        const byDefault = [
+          ...(a.podNetwork.defaults.includes(x) ? [a.name] : []),
+          ...(b.podNetwork.defaults.includes(y) ? [b.name] : []),
+        ];
         const which = `${a.name} ${x}, ${b.name} ${y}`;
         found.push({
           cluster: namesOf(a, b),
@@ -99,7 +113,7 @@ function overlappingNetworks(clusters: readonly SourceCluster[]): Problem[] {
       [a, b],
       [b, a],
     ] as const)
-      for (const x of one.podNetwork.from === fromChart ? [] : one.podNetwork.cidrs)
+      for (const x of one.podNetwork.all)
         for (const y of other.serviceCidrs)
           if (overlaps(parseCidr(x), parseCidr(y)))
             found.push({
@@ -162,6 +176,35 @@ function inLabOf(key: string, values: readonly string[]): string {
   return key === "tunnel-protocol" && values.includes("geneve") ? "vxlan, in all clusters" : "as it is";
 }
 
+function versionsApart(clusters: readonly SourceCluster[]): Problem[] {
+  const apart = minorsApart(
+    clusters.flatMap((c) => (c.cilium === undefined ? [] : [{ name: c.name, version: c.cilium }])),
+  );
+  if (apart === undefined) return [];
+  const { oldest, newest } = apart;
+  return [
+    {
+      cluster: `${oldest.name}, ${newest.name}`,
+      field: "Cilium versions",
+      inSource: `more than one minor release apart: ${oldest.name} ${oldest.version}, ${newest.name} ${newest.version}`,
+      inLab: "as it is",
+      matters: "perhaps",
+    },
+  ];
+}
+
+/** Values with which agents of this version end at once. */
+function refusedByAgents(c: SourceCluster): Problem[] {
+  if (c.cilium === undefined) return [];
+  return agentRefusals(c.values, c.cilium).map(({ path, value, wants }) => ({
+    cluster: c.name,
+    field: `value ${path}`,
+    inSource: `${String(value)}: agents of Cilium ${c.cilium} do not start with it: ${wants}`,
+    inLab: "left out",
+    matters: "yes",
+  }));
+}
+
 /** Values that the chart of this version does not read, or refuses. */
 function unreadValues(c: SourceCluster): Problem[] {
   const { cilium } = c;
@@ -211,8 +254,8 @@ function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
     const { "ipv4-native-routing-cidr": range } = own.settings;
     if (range === undefined || networkOf(range) !== range) return [];
     return clusters
-      .filter((o) => o !== c && o.podNetwork.from !== fromChart)
-      .flatMap((o) => (masqueraded(own, o.podNetwork.cidrs)?.cidrs ?? []).map((text) => ({ o, text })))
+      .filter((o) => o !== c)
+      .flatMap((o) => (masqueraded(own, o.podNetwork.all)?.cidrs ?? []).map((text) => ({ o, text })))
       .map(({ o, text }) => ({
         cluster: c.name,
         field: "ipv4NativeRoutingCIDR",
@@ -264,6 +307,27 @@ function useless(c: SourceCluster): Problem[] {
         },
       ]
     : [];
+}
+
+/** Policies that select pods of a cluster which is not in the source, perhaps by an old name of one that is. */
+function policiesOfOthers(clusters: readonly SourceCluster[]): Problem[] {
+  const names = clusters.map((c) => c.name);
+  return clusters.flatMap((c) =>
+    [...c.policies, ...c.clusterwide].flatMap((p): Problem[] => {
+      const others = namedClusters([p.spec, p.specs]).filter((name) => !names.includes(name));
+      if (others.length === 0) return [];
+      const label = [p.metadata.namespace, p.metadata.name].filter((n) => n !== undefined).join("/");
+      return [
+        {
+          cluster: c.name,
+          field: `${p.kind} ${label}`,
+          inSource: `selects from cluster ${others.join(", ")}, which is not in the source (${names.join(", ")})`,
+          inLab: "as it is",
+          matters: "perhaps",
+        },
+      ];
+    }),
+  );
 }
 
 function services(clusters: readonly SourceCluster[], defects: readonly KnownDefect[]): Problem[] {

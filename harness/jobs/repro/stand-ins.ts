@@ -9,9 +9,18 @@ export const mostReplicas = 3;
 const ownNamespaces =
   /^(kube-.*|cilium(-.*)?|local-path-storage|cattle-.*|openshift-.*|gke-.*|calico-system|tigera-operator)$/;
 
+/** Kinds whose objects are in `default` if they name no namespace. */
+const namespaced =
+  /^(Pod|Service|ServiceExport|ConfigMap|Secret|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob|Rollout|.*NetworkPolicy|Ingress|.*Route|Gateway|EndpointSlice)$/;
+
 /** Every object but those of the cluster itself: a lab has its own. Objects of `default` are a user's. */
 export const isUsers = (o: SourceObject): boolean =>
-  !ownNamespaces.test(o.metadata.namespace ?? o.metadata.name) &&
+  !ownNamespaces.test(
+    o.metadata.namespace ??
+      (namespaced.test(o.kind ?? "") && !/^CiliumClusterwide/.test(o.kind ?? "")
+        ? "default"
+        : o.metadata.name),
+  ) &&
   !(o.kind === "Service" && o.metadata.namespace === "default" && o.metadata.name === "kubernetes") &&
   !(o.kind === "Namespace" && o.metadata.name === "default");
 

@@ -57,9 +57,14 @@ export function unwrapped(document: Values, place: string, layers: ReadLayers): 
   );
 }
 
+/** The list that holds the releases, if the kind has one. */
+const listOf = ({ values }: ValuesKind): string | undefined =>
+  values.map((v) => v.path.split("[]")).find((parts) => parts.length > 1)?.[0];
+
 /** One for each item of the list that holds the releases, if the kind has one. */
-function releasesOf(document: Values, { values }: ValuesKind): { root: Values; path: string }[] {
-  const list = values.map((v) => v.path.split("[]")).find((parts) => parts.length > 1)?.[0];
+function releasesOf(document: Values, entry: ValuesKind): { root: Values; path: string }[] {
+  const { values } = entry;
+  const list = listOf(entry);
   if (list === undefined) return [{ root: document, path: "" }];
   const items = at(document, list);
   const several = (Array.isArray(items) ? items : []).map((item, i) => ({
@@ -82,9 +87,10 @@ interface Release {
 
 function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped[] {
   const { path, document } = release;
-  // The whole document is the first root; its lists are read item by item.
+  // The whole document is the first root; its releases are read item by item.
+  const list = path === "" ? listOf(entry) : undefined;
   const own = <T extends string>(paths: readonly T[]): T[] =>
-    paths.filter((p) => path !== "" || !p.includes("[]"));
+    paths.filter((p) => list === undefined || !p.startsWith(`${list}[]`));
   const first = (paths: readonly string[] = []): unknown =>
     own(paths)
       .flatMap((p) => every(root, p))

@@ -18,7 +18,7 @@ export function typed(value: unknown, key = ""): unknown {
 
 /** Text that a template, a shell, Terraform or Fleet would replace. */
 export const isPlaceholder = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`|^global\.fleet\./.test(value);
+  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`|^global\.fleet\.|^ENC\[/.test(value);
 
 /** The items of a text that spaces, commas or braces divide. */
 export const listed = (text: string | undefined): string[] =>

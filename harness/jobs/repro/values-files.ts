@@ -48,7 +48,7 @@ export class ValuesFiles {
       let values: Values = {};
       for (const item of items) {
         const found: Found = isMapping(item) ? { values: item } : this.#find(from, String(item), root);
-        if (found.file !== undefined) files.push(found.file);
+        files.push(...(found.files ?? []));
         if (found.why !== undefined) missing.push(`${String(item)}: ${found.why}`);
         if (found.values !== undefined) values = mergeValues(values, found.values);
       }
@@ -58,6 +58,7 @@ export class ValuesFiles {
 
   #find(from: SourceFile, name: string, root: string | undefined): Found {
     if (/^[a-z][a-z0-9+.-]*:\/\//.test(name)) return { why: "it is not a local file" };
+    if (name === "-") return { why: "standard input, such as a here-document" };
     // Argo CD: `$REF/` is the root of another repository.
     const [, ofOther] = /^\$[\w-]+\/(.+)$/.exec(name) ?? [];
     const path = ofOther ?? name;
@@ -68,12 +69,14 @@ export class ValuesFiles {
     const beside = namesOf(join(dirname(from.path), path));
     const exact = isOfRoot || root !== undefined ? [] : own.filter(({ names }) => isSamePath(names, beside));
     const found = exact.length > 0 ? exact : own.filter(({ names }) => endsIn(names, end));
-    const [first, ...others] = found;
+    const [first] = found;
+    const others = found.filter((f) => !isSamePath(f.names, first?.names ?? []));
     if (first === undefined) return { why: "in no file" };
     const places = found.slice(0, 4).map(({ file }) => file.path);
     // Each may be the values of another cluster.
     if (others.length > 0) return { why: `in several files: ${places.join(", ")}` };
-    return valuesOf(first.file);
+    // A file may be given for each of several clusters.
+    return { ...valuesOf(first.file), files: found.map(({ file }) => file) };
   }
 }
 
@@ -81,16 +84,16 @@ interface Found {
   readonly values?: Values;
   /** Why there are none. */
   readonly why?: string;
-  readonly file?: SourceFile;
+  readonly files?: readonly SourceFile[];
 }
 
 function valuesOf(file: SourceFile): Found {
   const [document, ...more] = file.documents;
-  if (document === undefined && file.text?.trim() === "") return { file, values: {} };
+  if (document === undefined && file.text?.trim() === "") return { values: {} };
   const value = document?.value;
   if (more.length > 0 || !isMapping(value) || typeof value.kind === "string")
-    return { file, why: "it holds no values" };
-  return isMapping(value.sops) ? { file, why: "it is encrypted" } : { file, values: value };
+    return { why: "it holds no values" };
+  return isMapping(value.sops) ? { why: "it is encrypted" } : { values: value };
 }
 
 /** As far as `NAME=FILE` tells. */

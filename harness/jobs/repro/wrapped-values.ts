@@ -64,7 +64,8 @@ export const valuesKinds: readonly ValuesKind[] = [
     group: "helm.toolkit.fluxcd.io",
     // What `gitops/values-from` has not found is noted there.
     values: [filesOfRoot("spec.chart.spec.valuesFiles", ""), mapping("spec.values")],
-    version: ["spec.chart.spec.version"],
+    // What Flux has installed, where the object is one of a cluster.
+    version: ["status.history[].chartVersion", "status.lastAppliedRevision", "spec.chart.spec.version"],
     chart: ["spec.chart.spec.chart"],
     folder: ["spec.chart.spec.chart"],
     changes: ["spec.postRenderers"],

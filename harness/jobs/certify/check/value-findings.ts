@@ -18,7 +18,9 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
     return [...refused, ...ignored(cluster, refused)].map((finding) => ({ cluster: cluster.name, finding }));
   });
   const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
-  const together = sourceProblems(sources, defects).filter((row) => !/^(Service|value) /.test(row.field));
+  const together = sourceProblems(sources, defects).filter(
+    (row) => !/^(Service|value|\w*NetworkPolicy) /.test(row.field),
+  );
   return [...ofValues, ...clusters.flatMap(dotted), ...together.map(found)];
 }
 
