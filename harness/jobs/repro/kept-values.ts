@@ -188,12 +188,13 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   }
   keepRouting(kept, own, say);
   // The plan tells these too: no agent would start.
-  for (const { path } of agentRefusals(own, cluster.cilium ?? "")) delete kept[path];
+  const refused = agentRefusals(own, cluster.cilium ?? "").map(({ path }) => path);
+  for (const path of refused) delete kept[path];
   // The plan tells them as what is wrong in the source.
   const wrong = ignoredValues(own, cluster.cilium ?? "").flatMap(({ path, removed, instead }) =>
     removed === undefined && instead === undefined ? [] : [path],
   );
-  tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong]), say);
+  tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong, ...refused]), say);
   for (const key of notDefault)
     if (own[key] === undefined)
       say(`value ${key}`, "the chart's default", labsOwn[key], { matters: "no", part: "always" });

@@ -79,6 +79,15 @@ export function objectPiece(document: Values, path: string): Piece {
         remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the values as a file of their own`,
       });
   }
+  if (!isMapping(document.metadata) && kind !== undefined) {
+    const [place] = valuesPlaces(document);
+    const holds = place === undefined ? "" : `; it holds values of Cilium's chart at ${place}`;
+    throw new MeshproofError(
+      "config-invalid",
+      `${path}: a document of kind ${String(kind)} has no metadata, so it is no object of Kubernetes${holds}`,
+      { remedy: "give output of `kubectl get -o yaml`, or the values as a file of their own" },
+    );
+  }
   const { object, notes } = withTexts(document, path);
   notes.push(...changesOf(document, path));
   const [checked] = checkRecord([object], sourceObjectsFormat, {

@@ -319,7 +319,7 @@ function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
       });
   }
   const foreign = foreignKeys(values);
-  const [command] = foreign.length === 0 ? [] : commandPlaces(values);
+  const [command] = looksLikeValues(values) ? [] : commandPlaces(values);
   if (command !== undefined)
     throw new MeshproofError("config-invalid", `${path} holds commands that install Cilium at ${command}`, {
       remedy: "give them as a script, or what `helm get values cilium -n kube-system` prints of each cluster",

@@ -276,8 +276,10 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
           remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
         },
       );
+    const unread = part.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
+    const more = unread.length === 0 ? "" : `; not read: ${shortList(unread, 4)}`;
     if (part.cluster === undefined && names.length !== 1 && !(isEmpty(part) && names.length > 0))
-      throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
+      throw new MeshproofError("usage", `${part.source} does not name its cluster${more}`, {
         remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
       });
   }
