@@ -1,8 +1,8 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
+import { nested } from "./commands/set-values.ts";
 import { isSetByOperator } from "./config-defaults.ts";
 import type { Say } from "./say.ts";
-import { nested } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
 import { listed, typed } from "./values-at.ts";
 

@@ -1,26 +1,22 @@
 import { basename, dirname, extname } from "node:path";
-import { mergeValues } from "#harness/config/plan.ts";
 import { readUserFile } from "#harness/config/user-file.ts";
 import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
-import { shellQuote } from "#harness/lib/shell-quote.ts";
-import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
-import type { Charts } from "./charts.ts";
+import { byCluster, joined } from "./by-cluster.ts";
 import { networksOf } from "./cluster-networks.ts";
+import { hasInstallCommand, installCommands } from "./commands/install-commands.ts";
 import { applicationsOf } from "./gitops/application-set.ts";
 import { fleetTargets } from "./gitops/fleet.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
-import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { objectPiece } from "./object-piece.ts";
-import { type Networking, notApplied, notRead, type Part, type Piece, type SourceFile } from "./part.ts";
-import { nested, setKeys } from "./set-values.ts";
+import { notApplied, notRead, type Part, type Piece, type SourceFile } from "./part.ts";
+import type { Around, Reading } from "./reading.ts";
 import { helmRelease, isEmptyList, isHelmRelease, talosCluster } from "./text-forms.ts";
-import { foreignKeys, looksLikeValues, unwrapped, valuesPlaces } from "./unwrap.ts";
-import { isPlaceholder } from "./values-at.ts";
-import type { ReadLayers, ValuesFiles } from "./values-files.ts";
+import { unwrapped } from "./unwrap.ts";
+import { clusterIn, valuePieces } from "./value-pieces.ts";
 
 type Values = Record<string, unknown>;
 
@@ -58,20 +54,6 @@ export function partsOf(file: SourceFile, { others, charts }: Around): Part[] {
     source: path,
     sysdump: false,
   }));
-}
-
-/** What else is in the source. */
-export interface Around {
-  readonly others: ValuesFiles;
-  readonly charts: Charts;
-}
-
-/** A file that is being read. */
-interface Reading {
-  readonly path: string;
-  readonly charts: Charts;
-  readonly layers: ReadLayers;
-  readonly take: (files: readonly SourceFile[]) => void;
 }
 
 function piecesOf({ path, text, documents, notes }: SourceFile, reading: Reading): Piece[] {
@@ -158,12 +140,6 @@ const notKnown = (what: string): Note => ({
   matters: "perhaps",
   part: "other",
 });
-
-function clusterIn(values: Values): string | undefined {
-  const name = isMapping(values.cluster) ? values.cluster.name : undefined;
-  if (isPlaceholder(name) || (typeof name !== "string" && typeof name !== "number")) return undefined;
-  return String(name) === "" ? undefined : String(name);
-}
 
 function pieceOf({ value, repeatedKeys }: YamlDocument, reading: Reading): Piece[] {
   const repeated: Note[] = repeatedKeys.map((key) => ({
@@ -266,162 +242,9 @@ function withKind(item: Values, list: Values): Values {
     : { ...item, kind, apiVersion: item.apiVersion ?? list.apiVersion };
 }
 
-/** The pieces of one list belong to one cluster. */
-function joined(pieces: readonly Piece[]): Piece[] {
-  const names = new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined));
-  return names.size > 1 || pieces.length === 0 ? [...pieces] : [merged(pieces, [...names][0])];
-}
-
-function merged(pieces: readonly Piece[], cluster: string | undefined): Piece {
-  const values = pieces.flatMap((p) => (p.values === undefined ? [] : [p.values]));
-  const config = pieces.find((p) => p.config !== undefined)?.config;
-  const version = pieces.find((p) => p.version !== undefined)?.version;
-  // Of kubeadm's documents only one has the networks.
-  const networks = pieces.flatMap((p) => p.networking ?? []);
-  return {
-    cluster,
-    objects: pieces.flatMap((p) => p.objects),
-    notes: pieces.flatMap((p) => p.notes),
-    ...(values.length === 0 ? {} : { values: values.reduce(mergeValues, {}) }),
-    ...(config === undefined ? {} : { config }),
-    ...(version === undefined ? {} : { version }),
-    ...(networks.length === 0 ? {} : { networking: Object.assign({}, ...networks) as Networking }),
-  };
-}
-
 function requireMapping(value: unknown, path: string): Values {
   if (isMapping(value)) return value;
   throw new MeshproofError("config-invalid", `the objects of ${path} are not Kubernetes objects`, {
     remedy: "give output of `kubectl get -o yaml`",
   });
-}
-
-/** A file without a kind: values, or a mapping of names to values. */
-function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
-  if (isMapping(document.sops) && looksLikeValues(document))
-    throw new MeshproofError("config-invalid", `${path} is encrypted by SOPS`, {
-      remedy: `give what \`sops decrypt ${shellQuote([path])}\` prints`,
-    });
-  const { values, notes } = withoutDots(document, path);
-  if (!looksLikeValues(values)) {
-    const inner = Object.entries(values).filter(([, v]) => looksLikeValues(v));
-    if (inner.length > 0 && inner.length === Object.keys(values).length)
-      return inner.map(([name, v]) => ({
-        cluster: clusterIn(v as Values) ?? name,
-        values: v as Values,
-        objects: [],
-        notes,
-      }));
-    const [place] = valuesPlaces(values);
-    if (place !== undefined)
-      throw new MeshproofError("usage", `${path} holds values of Cilium's chart at ${place}`, {
-        remedy: "give the values of each cluster as a file of their own",
-      });
-  }
-  const foreign = foreignKeys(values);
-  const [command] = looksLikeValues(values) ? [] : commandPlaces(values);
-  if (command !== undefined)
-    throw new MeshproofError("config-invalid", `${path} holds commands that install Cilium at ${command}`, {
-      remedy: "give them as a script, or what `helm get values cilium -n kube-system` prints of each cluster",
-    });
-  // Such as variables of kubespray, which name a cluster in their own way.
-  if (foreign.length > 0)
-    throw new MeshproofError(
-      "config-invalid",
-      `${path} has no value of Cilium's chart, only ${shortList(foreign, 4)}`,
-      { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
-    );
-  if (Object.keys(values).length === 0) return [];
-  const version = present({ version: charts.version(dirname(path)) });
-  return [{ cluster: clusterIn(values), values, objects: [], notes, ...version }];
-}
-
-/** Where a file of another program, such as a workflow, has commands that install Cilium. */
-const commandPlaces = (value: unknown, path = "", depth = 0): string[] => {
-  if (typeof value === "string") return hasInstallCommand(value) ? [path] : [];
-  if (depth > 12 || typeof value !== "object" || value === null) return [];
-  const isList = Array.isArray(value);
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const own = isList ? `[${key}]` : path === "" ? key : `.${key}`;
-    return commandPlaces(inner, `${path}${own}`, depth + 1);
-  });
-};
-
-/**
- * `cluster.name: alpha` is a key with a dot to Helm, and a pair for `--set` to its author. Which cluster it is, is what
- * was meant; all else is what runs.
- */
-function withoutDots(document: Values, path: string): { values: Values; notes: Note[] } {
-  const dotted = Object.keys(document).filter((key) => /^[a-zA-Z][\w-]*(\.[\w-]+)+$/.test(key));
-  if (dotted.length === 0) return { values: document, notes: [] };
-  const plain = Object.fromEntries(Object.entries(document).filter(([key]) => !dotted.includes(key)));
-  const [meant, ignored] = [true, false].map((is) => dotted.filter((key) => /^cluster\./.test(key) === is));
-  const noteOf = (keys: readonly string[] = [], inLab: string): Note[] =>
-    keys.length === 0
-      ? []
-      : [
-          {
-            field: "keys with dots",
-            inSource: `${keys.join(", ")} in ${path}: in a values file Helm takes each for one name, which the chart ignores`,
-            inLab,
-            matters: "yes",
-            part: "source",
-          },
-        ];
-  return {
-    values: mergeValues(
-      (meant ?? []).map((key) => nested(setKeys(key), document[key])).reduce(mergeValues, {}),
-      plain,
-    ),
-    notes: [
-      ...noteOf(meant, "taken as if given with --set"),
-      ...noteOf(ignored, "left out, as the chart does"),
-    ],
-  };
-}
-
-/** Two clusters of one name would become one. */
-function requireOneId(pieces: readonly Piece[], name: string, path: string): void {
-  const ids = new Set(
-    pieces
-      .filter((p) => p.cluster === name)
-      .map(
-        (p) => p.config?.["cluster-id"] ?? (isMapping(p.values?.cluster) ? p.values.cluster.id : undefined),
-      )
-      .filter((id) => id !== undefined)
-      .map(String),
-  );
-  if (ids.size > 1)
-    throw new MeshproofError("usage", `${path} has cluster ${name} with ids ${[...ids].join(" and ")}`, {
-      remedy:
-        "a mesh needs another name for each cluster: correct cluster.name, or give the values of one cluster as a file of its own",
-    });
-}
-
-/** A file's pieces by cluster: a piece that names none belongs to the last one named before it. */
-function byCluster(pieces: readonly Piece[], path: string, named: string | undefined): Piece[] {
-  const names = [...new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined))];
-  for (const name of names) requireOneId(pieces, name, path);
-  const [own] = names;
-  if (named !== undefined && names.some((n) => n !== named))
-    throw new MeshproofError("usage", `${path} is from cluster ${names.join(", ")}, not ${named}`, {
-      remedy: `give it as ${shellQuote([names.length === 1 ? `${own}=${path}` : path])}, or without a name`,
-    });
-  if (names.length <= 1) return [merged(pieces, named ?? own)];
-  const groups = new Map<string, Piece[]>(names.map((n) => [n, []]));
-  let current: string | undefined;
-  for (const piece of pieces) {
-    current = piece.cluster ?? current;
-    if (current === undefined)
-      throw new MeshproofError(
-        "usage",
-        `${path} has clusters ${names.join(", ")}, and its first document does not say of which it is`,
-        {
-          remedy:
-            "put each cluster's objects after its values or its ConfigMap cilium-config, or into a file of their own",
-        },
-      );
-    groups.get(current)?.push(piece);
-  }
-  return [...groups].map(([name, group]) => merged(group, name));
 }

@@ -12,8 +12,8 @@ import {
 } from "#harness/evidence/sysdump/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { setArgument } from "./commands/set-values.ts";
 import { readSource } from "./read-source.ts";
-import { setArgument } from "./set-values.ts";
 import { valuesKinds } from "./wrapped-values.ts";
 
 function folderOf(files: Readonly<Record<string, string | object>>): string {

@@ -3,8 +3,8 @@ import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
+import { setPairs } from "./commands/set-values.ts";
 import type { SourceFile } from "./part.ts";
-import { setPairs } from "./set-values.ts";
 import type { Layers, ReadLayers } from "./values-files.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { ReadLayers } from "../values-files.ts";
 import { installCommands } from "./install-commands.ts";
-import type { ReadLayers } from "./values-files.ts";
 
 const none: ReadLayers = (items) => ({ values: {}, files: [], missing: items.map(String) });
 

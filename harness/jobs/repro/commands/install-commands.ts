@@ -1,6 +1,8 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { at, isPlaceholder } from "../values-at.ts";
+import type { Layers, ReadLayers } from "../values-files.ts";
 import { optionMeaning } from "./command-options.ts";
 import { nested } from "./set-values.ts";
 import {
@@ -11,8 +13,6 @@ import {
   unsureVariables,
   wordsOf,
 } from "./shell-lines.ts";
-import { at, isPlaceholder } from "./values-at.ts";
-import type { Layers, ReadLayers } from "./values-files.ts";
 
 type Values = Record<string, unknown>;
 

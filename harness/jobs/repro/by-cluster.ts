@@ -1,0 +1,74 @@
+import { mergeValues } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
+import type { Networking, Piece } from "./part.ts";
+
+/** The pieces of one list belong to one cluster. */
+export function joined(pieces: readonly Piece[]): Piece[] {
+  const names = new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined));
+  return names.size > 1 || pieces.length === 0 ? [...pieces] : [merged(pieces, [...names][0])];
+}
+
+function merged(pieces: readonly Piece[], cluster: string | undefined): Piece {
+  const values = pieces.flatMap((p) => (p.values === undefined ? [] : [p.values]));
+  const config = pieces.find((p) => p.config !== undefined)?.config;
+  const version = pieces.find((p) => p.version !== undefined)?.version;
+  // Of kubeadm's documents only one has the networks.
+  const networks = pieces.flatMap((p) => p.networking ?? []);
+  return {
+    cluster,
+    objects: pieces.flatMap((p) => p.objects),
+    notes: pieces.flatMap((p) => p.notes),
+    ...(values.length === 0 ? {} : { values: values.reduce(mergeValues, {}) }),
+    ...(config === undefined ? {} : { config }),
+    ...(version === undefined ? {} : { version }),
+    ...(networks.length === 0 ? {} : { networking: Object.assign({}, ...networks) as Networking }),
+  };
+}
+
+/** Two clusters of one name would become one. */
+function requireOneId(pieces: readonly Piece[], name: string, path: string): void {
+  const ids = new Set(
+    pieces
+      .filter((p) => p.cluster === name)
+      .map(
+        (p) => p.config?.["cluster-id"] ?? (isMapping(p.values?.cluster) ? p.values.cluster.id : undefined),
+      )
+      .filter((id) => id !== undefined)
+      .map(String),
+  );
+  if (ids.size > 1)
+    throw new MeshproofError("usage", `${path} has cluster ${name} with ids ${[...ids].join(" and ")}`, {
+      remedy:
+        "a mesh needs another name for each cluster: correct cluster.name, or give the values of one cluster as a file of its own",
+    });
+}
+
+/** A file's pieces by cluster: a piece that names none belongs to the last one named before it. */
+export function byCluster(pieces: readonly Piece[], path: string, named: string | undefined): Piece[] {
+  const names = [...new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined))];
+  for (const name of names) requireOneId(pieces, name, path);
+  const [own] = names;
+  if (named !== undefined && names.some((n) => n !== named))
+    throw new MeshproofError("usage", `${path} is from cluster ${names.join(", ")}, not ${named}`, {
+      remedy: `give it as ${shellQuote([names.length === 1 ? `${own}=${path}` : path])}, or without a name`,
+    });
+  if (names.length <= 1) return [merged(pieces, named ?? own)];
+  const groups = new Map<string, Piece[]>(names.map((n) => [n, []]));
+  let current: string | undefined;
+  for (const piece of pieces) {
+    current = piece.cluster ?? current;
+    if (current === undefined)
+      throw new MeshproofError(
+        "usage",
+        `${path} has clusters ${names.join(", ")}, and its first document does not say of which it is`,
+        {
+          remedy:
+            "put each cluster's objects after its values or its ConfigMap cilium-config, or into a file of their own",
+        },
+      );
+    groups.get(current)?.push(piece);
+  }
+  return [...groups].map(([name, group]) => merged(group, name));
+}
