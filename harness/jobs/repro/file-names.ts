@@ -1,5 +1,14 @@
-import { sep } from "node:path";
-import { realOf } from "./gitops/kustomization.ts";
+import { realpathSync } from "node:fs";
+import { resolve, sep } from "node:path";
+
+/** A path without links; of a pipe, which has no such path, as it is. */
+export function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
 
 /** A path without links, divided into names. */
 export const namesOf = (path: string): readonly string[] => realOf(path).split(sep);

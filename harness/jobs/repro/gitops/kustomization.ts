@@ -7,6 +7,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
+import { realOf } from "../file-names.ts";
 import { notApplied } from "../part.ts";
 import { groupOf } from "../unwrap.ts";
 
@@ -32,15 +33,6 @@ export function isKustomization(document: unknown, path: string): document is Va
   return (
     ["Kustomization", "Component"].includes(String(kind)) && groupOf(apiVersion) === "kustomize.config.k8s.io"
   );
-}
-
-/** A path without links; of a pipe, which has no such path, as it is. */
-export function realOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
 }
 
 /** Kustomizations of one build: people have dozens, and two that each use the next one twice a million. */

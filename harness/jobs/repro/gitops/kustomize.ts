@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { YamlDocument } from "#harness/config/yaml-objects.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping, mappingsIn, textsIn } from "#harness/lib/value-at.ts";
+import { realOf } from "../file-names.ts";
 import { notApplied, type SourceFile } from "../part.ts";
 import { isList } from "../text-forms.ts";
 import { nameOf } from "../unwrap.ts";
@@ -12,7 +13,6 @@ import {
   isRemote,
   kustomizationIn,
   type Resource,
-  realOf,
   withValuesFiles,
 } from "./kustomization.ts";
 import { jsonPatch, type Patched, strategicMerge } from "./patches.ts";

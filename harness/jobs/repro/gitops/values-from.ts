@@ -6,11 +6,11 @@ import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { setKeys, setValue } from "../commands/set-values.ts";
+import { realOf } from "../file-names.ts";
 import { notRead, type SourceFile } from "../part.ts";
 import { isList } from "../text-forms.ts";
 import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
-import { realOf } from "./kustomization.ts";
 
 type Values = Record<string, unknown>;
 
