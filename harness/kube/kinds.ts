@@ -63,6 +63,7 @@ export const kinds = {
     "cilium.io/v2",
     "CiliumClusterwideNetworkPolicy",
     "ciliumclusterwidenetworkpolicies",
+    false,
   ),
 } as const;
 

@@ -115,6 +115,7 @@ function ipBlockOnly(): Fault {
     name: "policy-ip-block",
     group: "configuration",
     does: "adds a NetworkPolicy for the suite's pods in the first cluster that allows nothing but an address range without clients",
+    shownIn: ">=1.19.0 <=1.19.4",
     needsNamespace: true,
     async inject(ctx) {
       const cluster = clusterAt(ctx, 0);

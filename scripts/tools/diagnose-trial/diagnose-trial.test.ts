@@ -67,9 +67,16 @@ test("the named faults and the reported ones come first; what the lab lacks, or 
     ...{ hasApiserver: true, hasKvstoreMesh: true, routesNatively: false, nodesAreLocal: true },
     allowsNodeControl: true,
   };
-  const mesh = { clusters: [{ capabilities }] } as unknown as Parameters<typeof chosenFaults>[1];
+  const mesh = { clusters: [{ capabilities, ciliumVersion: "1.20.2" }] } as unknown as Parameters<
+    typeof chosenFaults
+  >[1];
   const { chosen, lacking } = chosenFaults(
-    { faults: ["route-blackholed", "vxlan-drop", "policy-removed"], reported: true, count: 5, seed: 3 },
+    {
+      faults: ["route-blackholed", "vxlan-drop", "policy-removed", "policy-ip-block"],
+      reported: true,
+      count: 5,
+      seed: 3,
+    },
     mesh,
     ["half-meshed", "vxlan-drop"],
   );
@@ -80,6 +87,7 @@ test("the named faults and the reported ones come first; what the lab lacks, or 
   expect(lacking.map(({ fault, why }) => `${fault.name}: ${why}`)).toEqual([
     "route-blackholed: the lab lacks native routing",
     expect.stringMatching(/^policy-removed: it leaves no trace: /),
+    "policy-ip-block: nothing is wrong with it outside of Cilium >=1.19.0 <=1.19.4",
   ]);
 });
 

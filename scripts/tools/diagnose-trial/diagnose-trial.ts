@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import semver from "semver";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import type { Mesh } from "#harness/cluster/mesh.ts";
@@ -94,13 +95,22 @@ async function reportedFaults(): Promise<string[]> {
 /** The named ones, those that were reported, and those that are drawn from the rest; what the lab lacks is left out. */
 export function chosenFaults(
   options: Pick<TrialOptions, "faults" | "reported" | "count" | "seed">,
-  mesh: Parameters<typeof lacked>[1],
+  mesh: {
+    readonly clusters: readonly {
+      readonly capabilities: Parameters<typeof lacked>[1]["clusters"][number]["capabilities"];
+      readonly ciliumVersion: string;
+    }[];
+  },
   reported: readonly string[],
 ): { readonly chosen: readonly Fault[]; readonly lacking: readonly { fault: Fault; why: string }[] } {
   const whyNot = (fault: Fault): string | undefined => {
     const need = lacked(fault, mesh);
     if (need !== undefined) return `the lab lacks ${need}`;
-    return fault.traceless === undefined ? undefined : `it leaves no trace: ${fault.traceless}`;
+    if (fault.traceless !== undefined) return `it leaves no trace: ${fault.traceless}`;
+    const { shownIn } = fault;
+    return shownIn === undefined || mesh.clusters.some((c) => semver.satisfies(c.ciliumVersion, shownIn))
+      ? undefined
+      : `nothing is wrong with it outside of Cilium ${shownIn}`;
   };
   const named = [...new Set([...options.faults, ...(options.reported ? reported : [])])].map(faultNamed);
   const drawn = shuffled(

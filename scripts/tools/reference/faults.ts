@@ -20,6 +20,9 @@ const faultBlocks = (fault: Fault, tables: ReadonlyMap<string, ProveTable>): str
     ...(fault.needs === undefined ? [] : [`Needs: ${fault.needs}`]),
     ...(fault.needsNamespace === true ? ["Acts on the suite's own objects"] : []),
     ...(fault.wide === true ? ["Affects what every suite depends on"] : []),
+    ...(fault.shownIn === undefined
+      ? []
+      : [`Visible to \`diagnose\` in Cilium ${fault.shownIn} only: in others the state is valid.`]),
     ...(fault.traceless === undefined ? [] : [`Not visible to \`diagnose\`: ${fault.traceless}`]),
   ]),
   table(
