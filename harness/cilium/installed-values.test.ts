@@ -27,15 +27,27 @@ test("without a release there are none, and a damaged one is an error", async ()
   await expect(installedValues(kubeOf(damaged))).rejects.toThrow();
 });
 
+const crd = (name: string, storedVersions?: string[]): KubeObject => ({
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name },
+  ...(storedVersions === undefined ? {} : { status: { storedVersions } }),
+});
+
 test("stored versions are those of Cilium's CRDs", async () => {
-  const crd = (name: string, storedVersions?: string[]): KubeObject => ({
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name },
-    ...(storedVersions === undefined ? {} : { status: { storedVersions } }),
-  });
   const found = await crdStates(
     kubeOf(crd("ciliumnodes.cilium.io", ["v2"]), crd("gateways.gateway.networking.k8s.io", ["v1"])),
   );
   expect(found).toEqual([{ name: "ciliumnodes.cilium.io", stored: ["v2"] }]);
+});
+
+test("CRDs that a feature of Cilium needs count too, with all their versions", async () => {
+  const name = "serviceexports.multicluster.x-k8s.io";
+  const exported = {
+    ...crd(name, ["v1alpha1"]),
+    spec: { versions: [{ name: "v1alpha1" }, { name: "v1beta1" }] },
+  };
+  expect(await crdStates(kubeOf(exported))).toEqual([
+    { name, stored: ["v1alpha1"], versions: ["v1alpha1", "v1beta1"] },
+  ]);
 });

@@ -45,8 +45,7 @@ function versionsOf({ from, to }: CheckOptions): Versions {
     throw new MeshproofError("usage", "--check needs --to: the version to upgrade to", {
       remedy: "for example --to 1.20.2; --from only where what is read does not tell the version that runs",
     });
-  if (from !== undefined) checkPair({ from, to });
-  return { from, to: checkVersion("to", to) };
+  return from === undefined ? { from, to: checkVersion("to", to) } : checkPair({ from, to });
 }
 
 async function reportOf(

@@ -2,14 +2,27 @@ import { join } from "node:path";
 import semver from "semver";
 import { z } from "zod";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { type KnownDefect, knownDefectSchema } from "#harness/model/known-defect.ts";
+import {
+  type KnownDefect,
+  knownDefectSchema,
+  type UntestedDefect,
+  untestedDefectSchema,
+} from "#harness/model/known-defect.ts";
 import { readYaml, validate } from "./yaml-file.ts";
 
 /** The defects of Cilium that tests show. Throws `config-invalid` for an entry that cannot be right. */
-export async function readKnownDefects(suitesDir: string): Promise<readonly KnownDefect[]> {
-  const path = join(suitesDir, "known-defects.yaml");
+export const readKnownDefects = (suitesDir: string): Promise<readonly KnownDefect[]> =>
+  readList(join(suitesDir, "known-defects.yaml"), knownDefectSchema);
+
+/** Those that no test shows, with security advisories. Throws `config-invalid` for an entry that cannot be right. */
+export const readUntestedDefects = (suitesDir: string): Promise<readonly UntestedDefect[]> =>
+  readList(join(suitesDir, "untested-defects.yaml"), untestedDefectSchema);
+
+type Entry = Pick<KnownDefect, "id" | "affected" | "fixedIn">;
+
+async function readList<T extends Entry>(path: string, schema: z.ZodType<T>): Promise<readonly T[]> {
   const defects = validate(
-    z.array(knownDefectSchema),
+    z.array(schema),
     await readYaml(path, "known defects"),
     path,
     "see the other entries of the file",

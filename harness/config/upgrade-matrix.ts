@@ -19,15 +19,16 @@ export async function readMatrix(path: string): Promise<readonly UpgradePair[]> 
   return pairs.map(checkPair);
 }
 
-/** Throws `usage` for a text that is not a release of Cilium. */
-export function checkVersion(option: "from" | "to", version: string): string {
+/** The version of a release, which may be written as its tag (`v1.20.2`). Throws `usage` for another text. */
+export function checkVersion(option: "from" | "to", text: string): string {
+  const version = text.replace(/^v(?=\d)/, "");
   if (!upgradePairSchema.shape[option].safeParse(version).success || semver.valid(version) === null)
-    throw new MeshproofError("usage", `--${option} ${version} is not a version such as 1.20.2`);
+    throw new MeshproofError("usage", `--${option} ${text} is not a version such as 1.20.2`);
   return version;
 }
 
-export function checkPair(pair: UpgradePair): UpgradePair {
-  for (const option of ["from", "to"] as const) checkVersion(option, pair[option]);
+export function checkPair(given: UpgradePair): UpgradePair {
+  const pair = { from: checkVersion("from", given.from), to: checkVersion("to", given.to) };
   if (pair.from === pair.to)
     throw new MeshproofError("usage", `--from and --to are both ${pair.from}`, {
       remedy: "name the version that runs now and the one to move to",

@@ -38,3 +38,12 @@ export const knownDefectSchema = z.strictObject({
     .describe("Where the range is taken from: advisory, changelog, source line."),
 });
 export type KnownDefect = Infer<typeof knownDefectSchema>;
+
+/** A defect of Cilium that no test shows: `suites/untested-defects.yaml`. Only `certify --check` reports it. */
+export const untestedDefectSchema = knownDefectSchema.omit({ tests: true, canary: true }).extend({
+  severity: z
+    .enum(["low", "medium", "high", "critical"])
+    .exactOptional()
+    .describe("Of a security advisory, as it says itself."),
+});
+export type UntestedDefect = Infer<typeof untestedDefectSchema>;

@@ -10,7 +10,10 @@ export interface DefectCluster {
 }
 
 /** Whether a cluster has a defect, by its version and settings. */
-export const affects = (defect: KnownDefect, { cilium, settings }: DefectCluster): boolean =>
+export const affects = (
+  defect: Pick<KnownDefect, "affected" | "when">,
+  { cilium, settings }: DefectCluster,
+): boolean =>
   defect.affected.some((range) => semver.satisfies(cilium, range)) &&
   Object.entries(defect.when ?? {}).every(([key, values]) => [values].flat().includes(settings[key] ?? null));
 

@@ -12,6 +12,76 @@ const tls = {
   },
 };
 
+const mesh = (apiserver: object, more: object = {}) => ({
+  clustermesh: { useAPIServer: true, apiserver },
+  ...more,
+});
+const kvstoreMesh = (of: object): object => ({ kvstoremesh: { kvstoreMode: "external", ...of } });
+const inKvstore = { identityAllocationMode: "kvstore" };
+const mode = "clustermesh.apiserver.kvstoremesh.kvstoreMode";
+
+test.each([
+  [
+    "no KVStoreMesh for identities in the kvstore",
+    mesh({ kvstoremesh: { enabled: false } }, inKvstore),
+    "clustermesh.apiserver.kvstoremesh.enabled",
+  ],
+  ["an external kvstore without a mesh", { clustermesh: { apiserver: kvstoreMesh({}) }, ...inKvstore }, mode],
+  [
+    "an external kvstore without KVStoreMesh",
+    mesh(kvstoreMesh({ enabled: false }), { identityAllocationMode: "doublewrite-readcrd" }),
+    mode,
+  ],
+  ["an external kvstore of two replicas", mesh({ replicas: 2, ...kvstoreMesh({}) }, inKvstore), mode],
+  ["an external kvstore for identities in CRDs", mesh(kvstoreMesh({})), mode],
+  [
+    "two addresses of the API server",
+    { k8sServiceHost: "192.0.2.1", k8sServiceHostRef: { name: "x", key: "y" } },
+    "k8sServiceHost",
+  ],
+  ["an ingress without the proxy", { l7Proxy: false, ingressController: { enabled: true } }, "l7Proxy"],
+  [
+    "slices of endpoints that are off",
+    { ciliumEndpointSlice: { enabled: true }, disableEndpointCRD: true },
+    "ciliumEndpointSlice.enabled",
+  ],
+  [
+    "Hubble's certificates without an issuer",
+    { hubble: { tls: { auto: { method: "certmanager" } } } },
+    "hubble.tls.auto.method",
+  ],
+  [
+    "headers both allowed and denied",
+    { hubble: { redact: { http: { headers: { allow: ["a"], deny: ["b"] } } } } },
+    "hubble.redact.http.headers.allow",
+  ],
+  [
+    "a traffic policy that gateways do not have",
+    { gatewayAPI: { enabled: true, externalTrafficPolicy: "local" } },
+    "gatewayAPI.externalTrafficPolicy",
+  ],
+  [
+    "a DNS proxy of its own without a port",
+    { standaloneDnsProxy: { enabled: true } },
+    "standaloneDnsProxy.enabled",
+  ],
+])("the chart of 1.20.2 refuses %s", (_, values, path) => {
+  expect(pathsOf(values as Record<string, unknown>, "1.20.2")).toEqual([path]);
+});
+
+test("what stands beside it makes the same value right", () => {
+  for (const values of [
+    mesh({ kvstoremesh: { enabled: false } }),
+    mesh({ replicas: 1, ...kvstoreMesh({ enabled: true }) }, inKvstore),
+    { k8sServiceHost: "192.0.2.1", k8sServiceHostRef: { name: null, key: null } },
+    { l7Proxy: false, ingressController: { enabled: false } },
+    { hubble: { enabled: false, tls: { auto: { method: "certmanager" } } } },
+    { hubble: { redact: { http: { headers: { allow: ["a"], deny: [] } } } } },
+    { standaloneDnsProxy: { enabled: true }, dnsProxy: { proxyPort: 10094 } },
+  ])
+    expect(pathsOf(values as Record<string, unknown>, "1.20.2")).toEqual([]);
+});
+
 test.each([
   ["a number as a text", { cluster: { id: "1" } }, "1.20.2", "cluster.id"],
   ["a switch as a text", { ipv6: { enabled: "true" } }, "1.18.11", "ipv6.enabled"],

@@ -74,3 +74,20 @@ test("an object whose kind or version the target does not have is named", () => 
     [],
   );
 });
+
+test("without the version that runs, what the target does not have is named all the same", () => {
+  const move = { from: undefined, to: "1.20.0" };
+  expect(crdFindings(move, { states: nodeConfigs("v2alpha1") })).toMatchObject([
+    { id: "crd-stored-version", grade: "serious" },
+  ]);
+  expect(crdFindings(move, { states: undefined })).toEqual([]);
+  const of = (kind: string, version: string) => [
+    { apiVersion: `cilium.io/${version}`, kind, metadata: { name: "x" } },
+  ];
+  const bgp = { "enable-bgp-control-plane": "true" };
+  expect(objectFindings(move, of("CiliumBGPPeeringPolicy", "v2alpha1"), bgp)).toMatchObject([
+    { id: "crd-removed", grade: "serious" },
+  ]);
+  expect(objectFindings(move, of("CiliumNodeConfig", "v2alpha1"), {})).toHaveLength(1);
+  expect(objectFindings(move, of("CiliumNodeConfig", "v9"), {})).toEqual([]);
+});

@@ -2,12 +2,14 @@ import semver from "semver";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 
-/** A CRD of Cilium in a cluster, as far as an upgrade may depend on it. */
+/** A CRD in a cluster, as far as an upgrade may depend on it. */
 export interface CrdState {
   /** `ciliumnodes.cilium.io`. */
   readonly name: string;
   /** Versions in which objects may be stored: `status.storedVersions`. */
   readonly stored: readonly string[];
+  /** Those that it has: `spec.versions`. */
+  readonly versions?: readonly string[];
 }
 
 /** The versions of a CRD in one release of Cilium; the first is the one that objects are stored in. */
@@ -62,11 +64,15 @@ const versionsIn = (name: string, cilium: string): Versions => {
   return since === undefined ? [] : (lives[since] ?? []);
 };
 
+/** The versions of a CRD in any release. */
+const everIn = (name: string): Versions => Object.values(crds[name] ?? {}).flat();
+
 const group = "cilium.io";
 const plural = (crd: string): string => crd.replace(`.${group}`, "");
 
 interface Move {
-  readonly from: string;
+  /** Undefined if it is not known: then only what the target does not have is. */
+  readonly from: string | undefined;
   readonly to: string;
 }
 
@@ -87,15 +93,20 @@ export interface CrdContext {
 /** CRDs that every release has: a list with them is the whole list. */
 const always = ["ciliumnodes", "ciliumidentities"];
 
+/** Whether a list holds all CRDs of a cluster: then what it lacks does not exist. */
+export const isWholeList = (states: readonly CrdState[]): boolean =>
+  always.every((name) => states.some((s) => plural(s.name) === name));
+
 /**
  * What the CRDs allow of a move and of the way back. Without the state of one, what may be stored is not known, and only
  * versions that the move drops are named.
  */
 export function crdFindings(move: Move, { states, config }: CrdContext): CertificateFinding[] {
   const stateOf = (name: string): CrdState | undefined => states?.find((s) => plural(s.name) === name);
-  const isWhole = always.every((name) => stateOf(name) !== undefined);
+  const isWhole = isWholeList(states ?? []);
   return Object.keys(crds).flatMap((name) => {
-    const [was, will] = [versionsIn(name, move.from), versionsIn(name, move.to)];
+    const was = move.from === undefined ? [] : versionsIn(name, move.from);
+    const will = versionsIn(name, move.to);
     const state = stateOf(name);
     if (isWhole && state === undefined) return [];
     const feature = featureOf[name];
@@ -106,7 +117,7 @@ export function crdFindings(move: Move, { states, config }: CrdContext): Certifi
       ...(dropped.length === 0
         ? []
         : [notServed({ name, dropped, to: move.to, storage: will[0] ?? "" }, state !== undefined)]),
-      ...rollback({ name, was, will }, move),
+      ...(move.from === undefined ? [] : rollback({ name, was, will }, { from: move.from, to: move.to })),
     ];
   });
 }
@@ -136,7 +147,8 @@ export function objectFindings(
   return objects.flatMap(({ apiVersion = "", kind = "", metadata }): CertificateFinding[] => {
     const [of, version = ""] = apiVersion.split("/");
     const name = pluralOf(kind);
-    const [was, will] = [versionsIn(name, from), versionsIn(name, to)];
+    const was = from === undefined ? everIn(name) : versionsIn(name, from);
+    const will = versionsIn(name, to);
     if (of !== group || !was.includes(version) || will.includes(version)) return [];
     const feature = featureOf[name];
     const isUsed = feature === undefined || config[feature] === "true";
@@ -183,7 +195,7 @@ function rollback(
     readonly was: Versions;
     readonly will: Versions;
   },
-  { from, to }: Move,
+  { from, to }: { readonly from: string; readonly to: string },
 ): CertificateFinding[] {
   const [storage] = crd.will;
   if (storage === undefined || crd.was.length === 0 || crd.was.includes(storage)) return [];

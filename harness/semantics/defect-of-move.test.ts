@@ -58,3 +58,11 @@ test("nothing without it on either side, by version or by settings", () => {
   const off = { cilium: "1.19.4", settings: { a: "false" } };
   expect(defectOfMove(defect, { name: "c", before: off, after: off })).toBeUndefined();
 });
+
+test("an advisory is named as one, with its severity", () => {
+  const { tests: _, ...advisory } = { ...defect, severity: "high" as const };
+  const sides = { name: "c", before: { cilium: "1.18.11", settings } };
+  expect(defectOfMove(advisory, { ...sides, after: { cilium: "1.19.4", settings } })?.message).toContain(
+    "has the known defect d-1 (advisory, high): it breaks",
+  );
+});

@@ -1,6 +1,6 @@
 import semver from "semver";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
-import type { KnownDefect } from "#harness/model/known-defect.ts";
+import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts";
 import { affects } from "./affected.ts";
 
 /** A cluster before or after a move. */
@@ -11,7 +11,10 @@ export interface Side {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const has = (defect: KnownDefect, name: string, { cilium, settings }: Side): boolean =>
+/** One that a test shows, or none. */
+type Defect = KnownDefect | UntestedDefect;
+
+const has = (defect: Defect, name: string, { cilium, settings }: Side): boolean =>
   cilium !== undefined && affects(defect, { name, cilium, settings });
 
 const namesShown = 5;
@@ -26,7 +29,7 @@ function listed(subjects: readonly string[]): string {
  * `shownBy` names the objects of the cluster that make it show on that side.
  */
 export function defectOfMove(
-  defect: KnownDefect,
+  defect: Defect,
   cluster: {
     readonly name: string;
     readonly before: Side;
@@ -40,14 +43,19 @@ export function defectOfMove(
   return was ? notInTarget(defect, { before, after, subjects: shownBy("before") }) : undefined;
 }
 
+/** `advisory` with its severity, where it is one. */
+const nameOf = (defect: Defect): string =>
+  "severity" in defect ? `${defect.id} (advisory, ${defect.severity})` : defect.id;
+
 function inTarget(
-  { id, what, fixedIn }: KnownDefect,
+  defect: Defect,
   {
     to,
     isNew,
     subjects,
   }: { readonly to: string; readonly isNew: boolean; readonly subjects: readonly string[] },
 ): CertificateFinding {
+  const { what, fixedIn } = defect;
   const fixes = semver.sort(fixedIn.filter((v) => semver.gt(v, to)));
   const [first] = fixes;
   const isShown = subjects.length > 0;
@@ -58,13 +66,13 @@ function inTarget(
   return {
     id: "defect-in-target",
     grade,
-    message: `Cilium ${to} has the known defect ${id}: ${what}${isShown ? `; it concerns ${listed(subjects)}` : ""}; ${first === undefined ? "no release has a fix" : `fixed in ${fixes.join(" and ")}`}${isNew ? "" : ", and the version that runs has it too"}`,
+    message: `Cilium ${to} has the known defect ${nameOf(defect)}: ${what}${isShown ? `; it concerns ${listed(subjects)}` : ""}; ${first === undefined ? "no release has a fix" : `fixed in ${fixes.join(" and ")}`}${isNew ? "" : ", and the version that runs has it too"}`,
     ...(first === undefined ? {} : { remedy: `choose ${first} or later instead` }),
   };
 }
 
 function notInTarget(
-  { id, what }: KnownDefect,
+  defect: Defect,
   {
     before,
     after,
@@ -75,6 +83,6 @@ function notInTarget(
   return {
     id: "defect-fixed",
     grade: "information",
-    message: `Cilium ${after.cilium} ${isUpgrade ? "fixes" : "does not have"} ${id}: ${what}${subjects.length === 0 ? "" : `; this changes what ${listed(subjects)} does today`}`,
+    message: `Cilium ${after.cilium} ${isUpgrade ? "fixes" : "does not have"} ${nameOf(defect)}: ${defect.what}${subjects.length === 0 ? "" : `; this changes what ${listed(subjects)} does today`}`,
   };
 }

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { featureFindings } from "./feature-changes.ts";
 
 const up = { from: "1.18.11", to: "1.20.2" };
+const notInformation = (of: Parameters<typeof featureFindings>[1]) =>
+  featureFindings(up, of).filter((f) => f.grade !== "information");
 
 test.each([
   ["Gateway API", { gatewayAPI: { enabled: true } }],
@@ -39,10 +41,29 @@ test("nothing where features are off, or the move does not cross their release",
 
 test("the ConfigMap that authMode migration needs is serious where the chart does not make it", () => {
   const mesh = (more: object) => ({ values: { clustermesh: { useAPIServer: true, ...more } } });
-  expect(featureFindings(up, mesh({}))).toMatchObject([
+  expect(notInformation(mesh({}))).toMatchObject([
     { grade: "serious", remedy: expect.stringContaining("authMode: legacy") },
   ]);
-  expect(featureFindings(up, mesh({ config: { enabled: true } }))).toEqual([]);
-  expect(featureFindings(up, mesh({ apiserver: { tls: { authMode: "legacy" } } }))).toEqual([]);
+  expect(notInformation(mesh({ config: { enabled: true } }))).toEqual([]);
+  expect(notInformation(mesh({ apiserver: { tls: { authMode: "legacy" } } }))).toEqual([]);
   expect(featureFindings(up, { values: { clustermesh: { useAPIServer: false } } })).toEqual([]);
+});
+
+test("a setting that the move itself changes counts", () => {
+  const values = { kubeProxyReplacement: true };
+  const after = { "bpf-lb-sock-hostns-only": "true" };
+  expect(featureFindings(up, { values }, after)).toMatchObject([
+    { message: expect.stringContaining("NodePorts") },
+  ]);
+});
+
+test("the name that certificates no longer hold is information, unless values add it", () => {
+  const mesh = (tls: object) => ({ values: { clustermesh: { useAPIServer: true, apiserver: { tls } } } });
+  const legacy = { authMode: "legacy" };
+  expect(featureFindings(up, mesh(legacy))).toMatchObject([
+    { grade: "information", message: expect.stringContaining("clustermesh-apiserver.cilium.io") },
+  ]);
+  const names = { extraDnsNames: ["east.example.com", "clustermesh-apiserver.cilium.io"] };
+  expect(featureFindings(up, mesh({ ...legacy, auto: { server: names } }))).toEqual([]);
+  expect(featureFindings(up, mesh({ ...legacy, auto: { enabled: false } }))).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { valueAt } from "#harness/lib/value-at.ts";
 import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
 import { flagFindings } from "./flag-findings.ts";
@@ -7,7 +8,7 @@ import { type ClusterSettings, readSetting } from "./setting-changes.ts";
 interface FeatureChange {
   readonly since: string;
   readonly grade: Grade;
-  readonly isOn: (is: Is) => boolean;
+  readonly isOn: (is: Is, values: NonNullable<ClusterSettings["values"]>) => boolean;
   readonly message: string;
   readonly remedy: string;
 }
@@ -15,10 +16,16 @@ interface FeatureChange {
 /** Whether a setting has a value: in cilium-config, else in the values, else by the chart's default. */
 type Is = (setting: string | undefined, value: string, expected: string, chart?: string) => boolean;
 
+/** Up to 1.19 in every certificate of clustermesh-apiserver. */
+const oldName = "clustermesh-apiserver.cilium.io";
+
 const replacesKubeProxy = (is: Is): boolean => is("kube-proxy-replacement", "kubeProxyReplacement", "true");
 const hasMcsApi = (is: Is): boolean =>
   is("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled", "true") ||
   is(undefined, "clustermesh.enableMCSAPISupport", "true");
+
+/** The Helm values under which certificates of clustermesh-apiserver hold names of the operator's own; the second up to 1.19. */
+const ownNames = ["auto.server", "server"].map((of) => `clustermesh.apiserver.tls.${of}.extraDnsNames`);
 
 /** From the upgrade notes of 1.19 and 1.20, in Documentation/operations of 1.19.7 and 1.20.2. */
 const featureChanges: readonly FeatureChange[] = [
@@ -80,6 +87,16 @@ const featureChanges: readonly FeatureChange[] = [
   },
   {
     since: "1.20.0",
+    grade: "information",
+    isOn: (is, values) =>
+      is(undefined, "clustermesh.useAPIServer", "true", "false") &&
+      is(undefined, "clustermesh.apiserver.tls.auto.enabled", "true", "true") &&
+      !ownNames.some((path) => [valueAt(values, path)].flat().includes(oldName)),
+    message: `new certificates of clustermesh-apiserver do not hold the name ${oldName}: a client that connects by it is refused; agents and KVStoreMesh use other names unless clustermesh.config says so`,
+    remedy: `where a client of your own uses it, add it to clustermesh.apiserver.tls.auto.server.extraDnsNames`,
+  },
+  {
+    since: "1.20.0",
     grade: "caution",
     isOn: (is) => is(undefined, "clustermesh.apiserver.tls.auto.method", "cronJob", "helm"),
     message:
@@ -93,12 +110,20 @@ interface Move {
   readonly to: string;
 }
 
-/** Features that a cluster uses and that work another way after the move, and flags that the target does not have. */
-export function featureFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
+/**
+ * Features that a cluster uses and that work another way after the move, and flags that the target does not have. `after`:
+ * its cilium-config after the move, which may be what makes a condition true.
+ */
+export function featureFindings(
+  move: Move,
+  of: ClusterSettings,
+  after: Readonly<Record<string, string>> = {},
+): CertificateFinding[] {
   const is: Is = (setting, value, expected, chart) =>
-    readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
+    readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected ||
+    (setting !== undefined && after[setting] === expected);
   const changed = featureChanges
-    .filter(({ since, isOn }) => crosses(move, since) && isOn(is))
+    .filter(({ since, isOn }) => crosses(move, since) && isOn(is, of.values ?? {}))
     .map(
       ({ grade, message, remedy, since }): CertificateFinding => ({
         id: "feature-changes",

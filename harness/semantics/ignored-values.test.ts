@@ -57,6 +57,30 @@ test.each([
   ],
   ["removed, and off", { customCalls: { enabled: false } }, "1.20.2", undefined],
   ["removed later", strict({}), "1.19.7", undefined],
+  [
+    "that only asked for what older versions do",
+    { envoy: { xdsMode: "split" } },
+    "1.19.7",
+    { brought: "1.20", isHarmless: true },
+  ],
+  [
+    "that asked for something else",
+    { envoy: { xdsMode: "ads" } },
+    "1.19.7",
+    expect.not.objectContaining({ isHarmless: true }),
+  ],
+  [
+    "at the default, which changes nothing",
+    { clustermesh: { cacheTTL: "0s" } },
+    "1.18.11",
+    { isHarmless: true },
+  ],
+  [
+    "of a feature that is gone",
+    { hubble: { redact: { kafka: { apiKey: true } } } },
+    "1.20.2",
+    { removed: "1.20", isHarmless: true, note: "Cilium 1.20 has no Kafka support" },
+  ],
 ])("a value %s", (_, values, version, expected) => {
   expect(ignoredValues(values, version)).toMatchObject(expected === undefined ? [] : [expected]);
 });

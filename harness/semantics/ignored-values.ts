@@ -2,6 +2,7 @@ import { closest } from "#harness/lib/closest.ts";
 import { given } from "#harness/lib/given.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
+import { chartSettings } from "./chart-settings.ts";
 import { ignoredPaths, keysBeside, pathsTo, valueLack } from "./chart-values.ts";
 import { besideRead } from "./releases-read.ts";
 
@@ -11,6 +12,8 @@ interface RemovedValue {
   readonly removed: string;
   readonly instead: string;
   readonly refused: boolean;
+  /** Without it Cilium does what it did with it. */
+  readonly isHarmless?: true;
 }
 
 /** Values that decide on a mesh or are common, which charts before this minor had. */
@@ -65,6 +68,22 @@ const removedValues: readonly RemovedValue[] = [
     instead: "l2podAnnouncements.interfacePattern",
     refused: false,
   },
+  ...(
+    [
+      ["hubble.redact.kafka.apiKey", "Cilium 1.20 has no Kafka support"],
+      ["preflight.tofqdnsPreCache", "it was for the upgrade from Cilium 1.3"],
+      ["encryption.ipsec.interface", "it has had no effect since Cilium 1.18"],
+    ] as const
+  ).map(
+    // Documentation/operations, upgrade notes of 1.20, removed options.
+    ([path, why]): RemovedValue => ({
+      path,
+      removed: "1.20",
+      instead: `nothing: ${why}`,
+      refused: false,
+      isHarmless: true,
+    }),
+  ),
   {
     path: "encryption.ipsec.encryptedOverlay",
     removed: "1.20",
@@ -116,6 +135,8 @@ export interface IgnoredValue {
   readonly isWritten?: boolean;
   /** Why none is needed. */
   readonly note?: string;
+  /** Without it Cilium does what it did with it. */
+  readonly isHarmless?: true;
   /** `helm` stops because of it. */
   readonly refused: boolean;
 }
@@ -128,7 +149,7 @@ const isOn = (value: unknown): boolean => value !== undefined && value !== null 
 
 /** Values that the chart of a version ignores. One that it removed and that asked for nothing is none. */
 export function ignoredValues(values: Readonly<Record<string, unknown>>, version: string): IgnoredValue[] {
-  const byTable = removedValues.flatMap(({ path, removed, instead, refused }): IgnoredValue[] => {
+  const byTable = removedValues.flatMap(({ path, removed, instead, refused, isHarmless }): IgnoredValue[] => {
     const value = valueAt(values, path);
     if (value === undefined || value === null || isOff(value) || !isAtLeast(version, removed)) return [];
     const [word = "", note] = instead.split(": ");
@@ -140,6 +161,7 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
         refused,
         ...(word === "nothing" ? {} : { instead: word, isWritten: isOn(valueAt(values, word)) }),
         ...(note === undefined ? {} : { note }),
+        ...given({ isHarmless }),
       },
     ];
   });
@@ -154,9 +176,11 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
       if (isTold(path)) return [];
       const value = valueAt(values, path) ?? keyAt(values, path);
       const { brought, removed } = valueLack(path, version) ?? {};
+      const harmless = given({ isHarmless: isDoneWithout(path, value) });
       if (brought !== undefined)
-        return [{ path, value, refused: false, brought, ...olderName(path, version) }];
-      if (removed !== undefined) return isOff(value) ? [] : [{ path, value, refused: false, removed }];
+        return [{ path, value, refused: false, brought, ...olderName(path, version), ...harmless }];
+      if (removed !== undefined)
+        return isOff(value) ? [] : [{ path, value, refused: false, removed, ...harmless }];
       // A chart that was not read may have it.
       if (isUnread) return [];
       const instead = meantPath(path, version);
@@ -164,6 +188,16 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
     },
   );
   return [...byTable, ...byChart];
+}
+
+/** Whether charts without a value do what it says: it keeps what they did, or it is a default that changed nothing. */
+function isDoneWithout(path: string, value: unknown): true | undefined {
+  const row = chartSettings.find((r) => r.value === path);
+  if (row === undefined) return undefined;
+  const written = [JSON.stringify(value), String(value)];
+  const isKept = row.keep !== undefined && written.includes(row.keep);
+  const isDefault = row.kind === "internal" && Object.values(row.defaults).includes(String(value));
+  return isKept || isDefault ? true : undefined;
 }
 
 /** The value with nearly the same letters, or the only one of that name at another place. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { given } from "#harness/lib/given.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { openSelectors } from "./cluster-selectors.ts";
 import { effectOf } from "./policy-effect.ts";
@@ -120,4 +121,28 @@ test("a clusterwide policy of pods without an identity selects peers without a n
   expect(selects({ matchLabels: { "reserved:init": "" } })).toEqual([true]);
   expect(selects({ matchExpressions: [{ key: "$init", operator: "Exists" }] })).toEqual([true]);
   expect(selects({})).toEqual([false]);
+});
+
+test("entities and protocols that a release brought make an older one refuse the policy", () => {
+  const mesh = cilium({ endpointSelector: {}, ingress: [{ fromEntities: ["cluster", "cluster-mesh"] }] });
+  const tunnel = cilium({
+    endpointSelector: {},
+    egress: [{ toPorts: [{ ports: [{ port: "0", protocol: "gre" }] }] }],
+  });
+  for (const [policy, word] of [
+    [mesh, "entity cluster-mesh"],
+    [tunnel, "protocol GRE"],
+  ] as const) {
+    expect(why(policy, { version: "1.19.7" })).toEqual([
+      0,
+      `Cilium refuses it: Cilium before 1.20 does not have ${word}`,
+    ]);
+    for (const version of ["1.20.0", undefined])
+      expect(why(policy, given({ version }))).toEqual([1, undefined]);
+  }
+  const old = cilium({
+    endpointSelector: {},
+    egress: [{ toEntities: ["cluster"], toPorts: [{ ports: [{}] }] }],
+  });
+  expect(why(old, { version: "1.18.6" })).toEqual([1, undefined]);
 });

@@ -1,4 +1,5 @@
 import semver from "semver";
+import { minorOf } from "#harness/lib/version.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { keysOf, listOf, type Selector } from "./policy-model.ts";
 
@@ -51,10 +52,32 @@ function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): 
   // pkg/policy/api/selector.go, `Sanitize`: 1.20 checks a key before it reads `$host` as `reserved:host`.
   if (since("1.20.0") && specs.flatMap(selectorKeys).some((key) => key.startsWith("$")))
     return "Cilium 1.20 and later do not accept `$` in a label's key; its long form is `reserved:`";
+  const before = (first: string): boolean => version !== undefined && semver.lt(version, first);
+  for (const [kind, names] of Object.entries(newWords))
+    for (const [name, first] of Object.entries(names))
+      if (before(first) && specs.some((spec) => wordsIn(spec)[kind]?.includes(name)))
+        return `Cilium before ${minorOf(first)} does not have ${kind} ${name}`;
   if (nodeLabels === false && holds("fromNodes", "toNodes"))
     return "fromNodes and toNodes need enable-node-selector-labels";
   return undefined;
 }
+
+/**
+ * Entities and protocols that a release brought: before it, an agent refuses a policy with one of them. pkg/policy/api of
+ * 1.19.7 and 1.20.2: EntitySelectorMapping in entity.go, L4Proto.Validate in utils.go.
+ */
+const newWords: Readonly<Record<"entity" | "protocol", Readonly<Record<string, string>>>> = {
+  entity: { "cluster-mesh": "1.20.0" },
+  protocol: Object.fromEntries(["GRE", "IPIP", "IPV6", "ESP", "AH"].map((name) => [name, "1.20.0"])),
+};
+
+const wordsIn = (spec: Json): Readonly<Record<string, readonly string[]>> => ({
+  entity: rulesOf(spec).flatMap((rule) => [rule.fromEntities, rule.toEntities].flat().map(String)),
+  protocol: rulesOf(spec)
+    .flatMap((rule) => listOf(rule.toPorts))
+    .flatMap((entry) => listOf(entry.ports))
+    .map(({ protocol }) => String(protocol).toUpperCase()),
+});
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 

@@ -140,6 +140,58 @@ describe("settings that a move changes", () => {
   });
 });
 
+describe("a setting that the chart forces", () => {
+  const name = "bpf-lb-sock-hostns-only";
+  const gateways = { gatewayAPI: { enabled: true } };
+  const found = (...args: Parameters<typeof settingChanges>) =>
+    settingFindings(settingChanges(...args)).find((f) => f.message.includes(`setting ${name}:`));
+
+  test("changes whatever the operator's value is, and only extraConfig keeps it", () => {
+    expect(found("1.19.7", "1.20.2", { values: gateways })).toMatchObject({
+      id: "setting-new-default",
+      message: expect.stringContaining('not set before, "true" after'),
+      remedy: `to keep what you have, set extraConfig.${name}: "false"`,
+    });
+    const own = (hostNamespaceOnly: boolean) => ({ ...gateways, socketLB: { hostNamespaceOnly } });
+    expect(changeOf(name, "1.19.7", "1.20.2", { values: own(false) })).toMatchObject({
+      before: "false",
+      after: "true",
+    });
+    expect(changeOf(name, "1.19.7", "1.20.2", { values: own(true) })).toBeUndefined();
+    expect(changeOf(name, "1.20.2", "1.19.7", { values: own(true) })).toBeUndefined();
+    const config = { "enable-gateway-api": "true" };
+    expect(changeOf(name, "1.19.7", "1.20.2", { config })).toMatchObject({
+      before: undefined,
+      after: "true",
+    });
+    const kept = { ...gateways, extraConfig: { [name]: "false" } };
+    expect(changeOf(name, "1.19.7", "1.20.2", { values: kept })).toBeUndefined();
+    expect(changeOf(name, "1.19.7", "1.20.2", { values: {} })).toBeUndefined();
+  });
+
+  test("is what it is forced to while the version that forces it runs, and the operator's own on the way back", () => {
+    const values = { ...gateways, socketLB: { hostNamespaceOnly: false } };
+    expect(knownConfig("1.20.2", { values })[name]).toBe("true");
+    expect(knownConfig("1.19.7", { values })[name]).toBe("false");
+    expect(knownConfig("1.20.2", { values: {} })).not.toHaveProperty(name);
+    expect(changeOf(name, "1.20.2", "1.19.7", { values })).toMatchObject({ before: "true", after: "false" });
+    expect(found("1.20.2", "1.19.7", { values: gateways })?.remedy).toBe(
+      "to keep what you have, set socketLB.hostNamespaceOnly: true",
+    );
+  });
+});
+
+test("a default that was shortened is no more than information on the way back", () => {
+  const name = "clustermesh.apiserver.tls.auto.certValidityDuration";
+  const found = (from: string, to: string) =>
+    settingFindings(settingChanges(from, to, { values: {} })).find((f) => f.message.includes(name));
+  expect(found("1.19.7", "1.20.2")).toMatchObject({ grade: "caution" });
+  expect(found("1.20.2", "1.19.7")).toMatchObject({
+    grade: "information",
+    message: expect.stringContaining("valid for longer"),
+  });
+});
+
 test("the defaults of an older minor stay where upgradeCompatibility asks for them", () => {
   const asks = (minor: string) => ({ values: { upgradeCompatibility: minor } });
   expect(changeOf("envoy-xds-mode", "1.19.7", "1.20.2", asks("1.19"))).toBeUndefined();
@@ -158,6 +210,14 @@ describe("cilium-config", () => {
       x: "y",
     });
     expect(knownConfig("1.18.11", { values: {} })).toMatchObject({ [key]: "false" });
+  });
+
+  test("has what several values ask for together", () => {
+    const of = (values: object) => knownConfig("1.19.7", { values: values as Record<string, unknown> });
+    expect(of({ encryption: { enabled: true, type: "wireguard" } })["enable-wireguard"]).toBe("true");
+    expect(of({ encryption: { enabled: true } })["enable-wireguard"]).toBe("false");
+    expect(of({ eni: { enabled: true } })["enable-endpoint-routes"]).toBe("true");
+    expect(of({ clustermesh: { enableMCSAPISupport: true } })["clustermesh-enable-mcs-api"]).toBe("true");
   });
 
   test("after a move has what changed, and lacks what the chart no longer writes", () => {

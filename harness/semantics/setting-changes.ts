@@ -23,6 +23,8 @@ export interface SettingChange {
   readonly perhaps?: string;
   /** Whether the new chart has the row's value; where this is not given, a chart that writes the setting has it. */
   readonly canKeep?: boolean;
+  /** A move to an older version. */
+  readonly isBack?: true;
 }
 
 type Written = string | undefined;
@@ -69,11 +71,13 @@ export function settingChanges(from: string, to: string, of: ClusterSettings): S
   return chartSettings.flatMap((row) => changeOf(row, { from, to }, of) ?? []);
 }
 
-function changeOf(
-  row: ChartSetting,
-  { from, to }: { readonly from: string; readonly to: string },
-  of: ClusterSettings,
-): SettingChange | undefined {
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+function changeOf(row: ChartSetting, move: Move, of: ClusterSettings): SettingChange | undefined {
+  const { from, to } = move;
   const [was, will] = [defaultsOf(row, from), defaultsOf(row, to)];
   const isSame = was.length === 1 && will.length === 1 && was[0] === will[0];
   if (isSame || was.length === 0 || will.length === 0 || !holds(row.onlyWith, of)) return undefined;
@@ -81,11 +85,11 @@ function changeOf(
   // The chart copies these into cilium-config, whatever it writes itself.
   if (row.setting !== undefined && valueAt(of.values ?? {}, `extraConfig.${row.setting}`) !== undefined)
     return undefined;
+  if (row.forced !== undefined) return forcedChange(row, move, of);
   const set = row.value === undefined ? undefined : valueAt(of.values ?? {}, row.value);
   const after = will.at(-1);
   // Its own value stays, as long as the chart has it.
-  const canKeep =
-    row.value !== undefined && isChartValue(row.value, to) && flagLack(row.setting ?? "", to) === undefined;
+  const canKeep = hasValue(row, to);
   const isKept = after !== undefined || canKeep;
   if (set !== undefined && set !== null && (isKept || textOf(set) === was[0])) return undefined;
   const now = row.setting === undefined || of.config === undefined ? was[0] : of.config[row.setting];
@@ -101,7 +105,32 @@ function changeOf(
       : between
         ? "the chart of that very release was not read; those around it differ"
         : undefined;
-  return { row, before, after, canKeep, ...present({ perhaps }) };
+  return { row, before, after, canKeep, ...present({ perhaps, isBack: isBack(move) }) };
+}
+
+const isBack = ({ from, to }: Move): true | undefined => (semver.lt(to, from) ? true : undefined);
+
+/** Whether the chart of a version reads the value of a setting, and its programs have the setting. */
+const hasValue = ({ value, setting = "" }: ChartSetting, version: string): boolean =>
+  value !== undefined && isChartValue(value, version) && flagLack(setting, version) === undefined;
+
+/** Whether a version's chart writes the default of a setting whatever its value says. */
+const isForced = ({ forced }: ChartSetting, version: string): boolean =>
+  forced !== undefined && semver.gte(version, forced);
+
+function forcedChange(row: ChartSetting, move: Move, of: ClusterSettings): SettingChange | undefined {
+  const { from, to } = move;
+  const own = row.value === undefined ? undefined : textOf(valueAt(of.values ?? {}, row.value));
+  const writes = (version: string, chart: Written): Written =>
+    isForced(row, version) ? chart : (own ?? chart);
+  const before =
+    of.config === undefined ? writes(from, defaultsOf(row, from)[0]) : of.config[row.setting ?? ""];
+  const after = writes(to, defaultsOf(row, to).at(-1));
+  if (before === after) return undefined;
+  const isOpen = of.values === undefined && !isForced(row, to);
+  const perhaps = isOpen ? "unless your values set it: no values were given" : undefined;
+  const canKeep = !isForced(row, to) && hasValue(row, to);
+  return { row, before, after, canKeep, ...present({ perhaps, isBack: isBack(move) }) };
 }
 
 /** The settings of cilium-config after a move. */
@@ -120,6 +149,14 @@ export function settingsAfter(
 
 /** Settings that other rules ask about and that no chart changes by default. */
 const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: string })[] = [
+  { setting: "enable-l7-proxy", value: "l7Proxy", chart: "true" },
+  { setting: "enable-gateway-api", value: "gatewayAPI.enabled", chart: "false" },
+  { setting: "mesh-auth-mutual-enabled", value: "authentication.mutual.spire.enabled", chart: "false" },
+  {
+    setting: "clustermesh-enable-endpoint-sync",
+    value: "clustermesh.enableEndpointSliceSynchronization",
+    chart: "false",
+  },
   { setting: "cluster-name", value: "cluster.name", chart: "default" },
   { setting: "cluster-id", value: "cluster.id", chart: "0" },
   { setting: "kube-proxy-replacement", value: "kubeProxyReplacement", chart: "false" },
@@ -128,19 +165,46 @@ const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: s
   { setting: "enable-cilium-endpoint-slice", value: "ciliumEndpointSlice.enabled", chart: "false" },
 ];
 
+/** Settings that charts write as "true" where one of several values asks for it; templates/cilium-configmap.yaml of 1.20.2. */
+const askedBy: readonly {
+  readonly setting: string;
+  readonly by: (is: (value: string) => unknown) => boolean;
+}[] = [
+  {
+    setting: "enable-wireguard",
+    by: (is) => is("encryption.enabled") === true && is("encryption.type") === "wireguard",
+  },
+  {
+    setting: "enable-endpoint-routes",
+    by: (is) =>
+      ["endpointRoutes", "eni", "azure", "alibabacloud", "gke"].some((of) => is(`${of}.enabled`) === true),
+  },
+  {
+    setting: "enable-local-redirect-policy",
+    by: (is) => is("localRedirectPolicies.enabled") === true || is("localRedirectPolicy") === true,
+  },
+  {
+    // The second one up to 1.19.
+    setting: "clustermesh-enable-mcs-api",
+    by: (is) => is("clustermesh.mcsapi.enabled") === true || is("clustermesh.enableMCSAPISupport") === true,
+  },
+];
+
 /** cilium-config as it was read; else as far as values and the chart's defaults tell it. */
 export function knownConfig(version: string, of: ClusterSettings): Record<string, string> {
   if (of.config !== undefined) return { ...of.config };
   const config: Record<string, string> = {};
   for (const row of chartSettings) {
     const { setting, value = "" } = row;
-    const is =
-      setting === undefined
-        ? undefined
-        : readSetting({ setting, value, chart: defaultsOf(row, version)[0] }, of);
-    if (setting !== undefined && is !== undefined) config[setting] = is;
+    if (setting === undefined) continue;
+    const chart = holds(row.onlyWith, of) ? defaultsOf(row, version)[0] : undefined;
+    const isFixed = chart !== undefined && isForced(row, version);
+    const is = isFixed ? chart : readSetting({ setting, value, chart }, of);
+    if (is !== undefined) config[setting] = is;
   }
   for (const row of asked) config[row.setting] = readSetting(row, of) ?? row.chart;
+  for (const { setting, by } of askedBy)
+    config[setting] = String(by((value) => valueAt(of.values ?? {}, value)));
   const extra = valueAt(of.values ?? {}, "extraConfig");
   if (typeof extra === "object" && extra !== null)
     for (const [key, value] of Object.entries(extra)) config[key] = String(value);
@@ -178,7 +242,10 @@ function asYaml(path: string, value: string): string {
 
 /** How to keep what a cluster has now. */
 function keeping({ row, before, after, canKeep = after !== undefined }: SettingChange): string {
-  const { value, keep } = row;
+  const { value, keep, setting, forced } = row;
+  // The chart copies these into cilium-config after all others.
+  if (forced !== undefined && after === Object.values(row.defaults).at(-1))
+    return `to keep what you have, set extraConfig.${setting}: ${before === undefined ? keep : JSON.stringify(before)}`;
   if (value === undefined || !canKeep)
     return "prepare for it: the new chart has no value that keeps what you have";
   if (before !== undefined) return `to keep what you have, set ${value}: ${asYaml(value, before)}`;
@@ -204,11 +271,12 @@ export function settingFinding(
     };
   // A value of the operator's own that the chart no longer writes is lost.
   const isLost = after === undefined && before !== undefined && !Object.values(row.defaults).includes(before);
-  const kind = isLost ? "meaning" : row.kind;
+  const { kind: ofRow, means } = change.isBack === true && row.back !== undefined ? row.back : row;
+  const kind = isLost ? "meaning" : ofRow;
   return {
     id: idOfKind[kind],
     grade: gradeOfKind[kind],
-    message: `${changed}${row.means === "" ? "" : `; ${row.means}`}${perhaps === undefined ? "" : ` (${perhaps})`} (${row.source})`,
+    message: `${changed}${means === "" ? "" : `; ${means}`}${perhaps === undefined ? "" : ` (${perhaps})`} (${row.source})`,
     ...(kind === "internal" ? {} : { remedy: keeping({ row, ...change }) }),
   };
 }

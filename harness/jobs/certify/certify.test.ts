@@ -97,6 +97,8 @@ test("an order names every cluster once", () => {
 test("a pair is two versions that differ", () => {
   expect(() => checkPair({ from: "1.19", to: "1.19.4" })).toThrow("--from 1.19 is not a version");
   expect(() => checkPair({ from: "1.19.4", to: "1.19.4" })).toThrow("are both 1.19.4");
+  expect(() => checkPair({ from: "v1.19.4", to: "1.19.4" })).toThrow("are both 1.19.4");
+  expect(checkPair({ from: "v1.19.7", to: "v1.20.2" })).toEqual({ from: "1.19.7", to: "1.20.2" });
 });
 
 test("a captured packet has a time and a sender; other tcpdump output is ignored", () => {

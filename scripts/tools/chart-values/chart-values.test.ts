@@ -47,3 +47,18 @@ test("a mapping that a template prints takes other keys, and what only templates
     two: "any",
   });
 });
+
+test("what templates read through a variable is a value, and what a loop takes from a list is none", () => {
+  const properties = { sock: { properties: { enabled: { type: "boolean" } } }, list: { type: "array" } };
+  const templates = `
+    {{- $sock := (coalesce .Values.sock .Values.oldSock) -}}
+    {{- if hasKey $sock "hostOnly" }} {{ $sock.hostOnly | quote }} {{ $sock.enabled }} {{ $sock.deep.one }} {{- end }}
+    {{- range $i, $item := .Values.list }} {{ $item.name }} {{- end }}
+    {{- $sock := dict "other" 1 }} {{ $sock.other }}`;
+  const values = { sock: { enabled: false }, list: [] };
+  expect(tableOf([chartOf("1.20.2", { schema: { properties }, values, templates })])).toEqual({
+    list: "array",
+    oldSock: "any",
+    sock: { deep: { one: "any" }, enabled: "boolean", hostOnly: "any" },
+  });
+});

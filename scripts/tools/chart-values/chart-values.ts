@@ -74,10 +74,13 @@ function isPrinted(path: string, templates: string): boolean {
   );
 }
 
-/** Values that templates read, by `.Values.a.b`, `hasKey .Values.a "b"` and `dig "a" "b" DEFAULT .Values`. */
+/**
+ * Values that templates read, by `.Values.a.b`, `hasKey .Values.a "b"` and `dig "a" "b" DEFAULT .Values`, and by a variable
+ * that holds a mapping: `$a.b`, `hasKey $a "b"`.
+ */
 function readBy(templates: string): Set<string> {
   const text = templates.replaceAll(/\{\{-?\s*\/\*.*?\*\/\s*-?\}\}/gs, "");
-  const read = new Set<string>();
+  const read = new Set<string>(readByVariables(text));
   for (const [, path = ""] of text.matchAll(/\.Values((?:\.\w+)+)/g)) read.add(path.slice(1));
   for (const [, path = "", key = ""] of text.matchAll(/hasKey \$?\.Values((?:\.\w+)*) "(\w+)"/g))
     read.add(`${path}.${key}`.slice(1));
@@ -86,6 +89,25 @@ function readBy(templates: string): Set<string> {
     read.add(`${path.replace(".AsMap", "")}.${[...keys.matchAll(/\w+/g)].join(".")}`.slice(1));
   read.delete("AsMap");
   return read;
+}
+
+/** `$a := .Values.x`; what `range` assigns is an element of it. */
+const assignment = /(range )?(?:\$\w+, )?\$(\w+) :?= ([^}]*)/g;
+/** Of `coalesce`, the first counts: the others are older names of it. */
+const assignedPath = /^\(?(?:coalesce |default \S+ )?\$?\.Values((?:\.\w+)+)/;
+
+/** A variable holds what the nearest assignment before it says: templates of other files may use its name, too. */
+function readByVariables(text: string): string[] {
+  const assigned = [...text.matchAll(assignment)].map(({ index, 1: range, 2: name, 3: is = "" }) => ({
+    index,
+    name,
+    path: range === undefined ? assignedPath.exec(is)?.[1]?.slice(1) : undefined,
+  }));
+  const uses = text.matchAll(/hasKey \$(\w+) "(\w+)"|\$(\w+)\.(\w+(?:\.\w+)*)/g);
+  return [...uses].flatMap(({ index, 1: has, 2: key, 3: of, 4: keys }) => {
+    const last = assigned.findLast((a) => a.index < index && a.name === (has ?? of));
+    return last?.path === undefined ? [] : [`${last.path}.${key ?? keys}`];
+  });
 }
 
 /** Whether a chart lists a value, or a free-form mapping or an absent value above it. */

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { readKnownDefects } from "#harness/config/known-defects.ts";
+import { readKnownDefects, readUntestedDefects } from "#harness/config/known-defects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type CertificateFinding, type Grade, reaches } from "#harness/model/certificate-finding.ts";
-import type { KnownDefect } from "#harness/model/known-defect.ts";
+import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { certificateFindings } from "./certificate-findings.ts";
 import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
@@ -32,7 +32,8 @@ export const checkFiles = async (paths: readonly string[], versions: Versions): 
   checkMesh(await readFiles(paths), versions);
 
 export async function checkMesh(read: ReadMesh, versions: Versions): Promise<CheckReport> {
-  const defects = await readKnownDefects(join(repoRoot(), "suites"));
+  const suites = join(repoRoot(), "suites");
+  const [defects, untested] = await Promise.all([readKnownDefects(suites), readUntestedDefects(suites)]);
   const clusters = checkedMesh(read, versions);
   if (clusters.every((c) => c.from === versions.to))
     throw new MeshproofError(
@@ -40,21 +41,27 @@ export async function checkMesh(read: ReadMesh, versions: Versions): Promise<Che
       `Cilium ${versions.to} runs already in ${clusters.map((c) => c.name).join(", ")}`,
       { remedy: "name the version to move to with --to" },
     );
-  return reportOf(clusters, versions.to, defects);
+  return reportOf(clusters, versions.to, { defects, untested });
+}
+
+interface Defects {
+  readonly defects: readonly KnownDefect[];
+  readonly untested: readonly UntestedDefect[];
 }
 
 export function reportOf(
   clusters: readonly CheckedCluster[],
   to: string,
-  defects: readonly KnownDefect[],
+  { defects, untested }: Defects,
 ): CheckReport {
+  const all = [...defects, ...untested];
   const parts: readonly Part[] = [
     healthFindings(clusters, defects),
     { found: valueFindings(clusters, defects), unread: clusters.flatMap(unreadValues) },
     policyFindings(clusters, defects),
-    { found: defectFindings(clusters, defects), unread: [] },
+    { found: defectFindings(clusters, all), unread: [] },
     certificateFindings(clusters),
-    ...clusters.map(versionFindings),
+    ...clusters.map((c) => versionFindings(c, all)),
   ];
   const unread = new Map(parts.flatMap((p) => p.unread).map((u) => [u.message, u]));
   return {

@@ -3,29 +3,35 @@ import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { minorOf } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
-import type { KnownDefect } from "#harness/model/known-defect.ts";
+import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts";
+import { affects } from "#harness/semantics/affected.ts";
 import { chartsRead } from "#harness/semantics/chart-settings.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
+import { deprecationFindings } from "#harness/semantics/deprecations.ts";
 import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { flagFindings } from "#harness/semantics/flag-findings.ts";
 import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
+import { crdStateOf, requiredCrdFindings } from "#harness/semantics/required-crds.ts";
 import { settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, releaseOf } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
+type Defect = KnownDefect | UntestedDefect;
+
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
-export function versionFindings(cluster: CheckedCluster): Part {
+export function versionFindings(cluster: CheckedCluster, defects: readonly Defect[]): Part {
   const { name, from, to, source, changes } = cluster;
   const unread = [...unreadVersions(cluster), ...unreadNotes(cluster), ...unreadNodeConfigs(cluster)];
   const findings = [
     ...(from === undefined
       ? []
       : [
-          ...distance(from, to),
-          ...crdsOf(cluster, { from, to }),
-          ...featureFindings({ from, to }, cluster.settings),
+          ...distance(cluster, { from, to }, defects),
+          ...featureFindings({ from, to }, cluster.settings, cluster.after),
           ...nodeConfigFindings(cluster, { from, to }),
         ]),
+    ...crdsOf(cluster),
+    ...deprecationFindings(to, cluster.settings),
     ...kubernetesFinding(source.kubernetes, to),
     ...settingFindings(changes),
   ];
@@ -37,7 +43,7 @@ function unreadVersions({ name, from, to, source }: CheckedCluster): Unread[] {
   const unread: Unread[] = [];
   if (from === undefined)
     unread.push({
-      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
+      message: `the Cilium version of ${name} is not in what was given: what the move changes in its settings, flags, CRDs, policies and features, and which known defects it ends, is not known`,
       remedy: "give --from, or the agents' pods",
     });
   const runs = releaseOf(source);
@@ -105,34 +111,38 @@ const nodeConfigFindings = (
       return flagFindings(move, { values: { extraConfig: defaults } }, `CiliumNodeConfig ${metadata.name}`);
     });
 
-/** Of a live cluster, or of a list among the files. */
-function crdsOf(
-  { crds, before, source }: CheckedCluster,
-  move: { readonly from: string; readonly to: string },
-): CertificateFinding[] {
+/** Of a live cluster, or of a list among the files. Without the version that runs, what the target does not have. */
+function crdsOf({ crds, before, after, source, from, to }: CheckedCluster): CertificateFinding[] {
   const listed = source.others
-    .filter((o) => o.kind === "CustomResourceDefinition" && o.metadata.name.endsWith(".cilium.io"))
-    .map(({ metadata, status }) => ({ name: metadata.name, stored: storedIn(status) }));
+    .filter((o) => o.kind === "CustomResourceDefinition")
+    .flatMap((o) => crdStateOf(o) ?? []);
   const states = crds ?? (listed.length === 0 ? undefined : listed);
-  return [...crdFindings(move, { states, config: before }), ...objectFindings(move, source.others, before)];
+  const move = { from, to };
+  return [
+    ...crdFindings(move, { states, config: before }),
+    ...objectFindings(move, source.others, before),
+    ...requiredCrdFindings(move, after, states),
+  ];
 }
 
-/** A manifest of a CRD has no status. */
-const storedIn = (status: unknown): string[] => {
-  const stored = (status as { storedVersions?: unknown } | undefined)?.storedVersions;
-  return Array.isArray(stored) ? stored.map(String) : [];
-};
-
-function distance(from: string, to: string): CertificateFinding[] {
+function distance(
+  { name, before }: CheckedCluster,
+  { from, to }: { readonly from: string; readonly to: string },
+  defects: readonly Defect[],
+): CertificateFinding[] {
   const minors = Math.abs(semver.minor(to) - semver.minor(from));
   if (semver.major(from) === semver.major(to) && minors < 2) return [];
   const way = `${semver.major(from)}.${semver.minor(from) + Math.sign(semver.compare(to, from))}`;
+  const via = pins.minors[way]?.cilium ?? way;
+  // By what is set now: what the chart of that release would set is not known here.
+  const of = defects.filter((d) => affects(d, { name, cilium: via, settings: before })).map((d) => d.id);
+  const known = of.length === 0 ? "" : ` (which has known defects: ${of.join(", ")})`;
   return [
     {
       id: "versions-apart",
       grade: "caution",
       message: `Cilium ${from} to ${to} skips a minor: upstream tests moves over one minor only, up and down (Documentation/operations/upgrade.rst)`,
-      remedy: `go by way of ${pins.minors[way]?.cilium ?? way}, or certify exactly this move on a lab`,
+      remedy: `go by way of ${via}${known}, or certify exactly this move on a lab`,
     },
   ];
 }

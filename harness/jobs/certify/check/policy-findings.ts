@@ -100,11 +100,11 @@ function findingOf(change: WhatIfChange): CertificateFinding {
 /** What policies use that means another thing, and whether Cilium takes them at all. */
 function featureFindings(cluster: CheckedCluster, policies: Policies): CertificateFinding[] {
   const { name, from, to, before, after, policiesRead } = cluster;
-  if (from === undefined || !policiesRead) return [];
+  if (!policiesRead) return [];
   const own = required(policies.get(name), `policies of ${name}`);
   const read = Object.values(own.policies).flatMap((p) => (p.ok ? p.value : []));
   return [
-    ...policyFeatureFindings(read, { from, to, before, after }),
+    ...(from === undefined ? [] : policyFeatureFindings(read, { from, to, before, after })),
     ...read.flatMap((policy) => effectFinding(policy, cluster) ?? []),
   ];
 }

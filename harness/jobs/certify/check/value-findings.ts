@@ -51,11 +51,11 @@ function ignored(
 }
 
 /** Whether Cilium does what a value asks for without it. */
-const isDoneAnyway = ({ value, isWritten = false, note = "" }: IgnoredValue): boolean =>
-  isWritten || (value === true && note === "it is always on");
+const isDoneAnyway = ({ value, isWritten = false, isHarmless, note = "" }: IgnoredValue): boolean =>
+  isWritten || isHarmless === true || (value === true && note === "it is always on");
 
 function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): CertificateFinding {
-  const { path, removed, brought, instead, isWritten = false, note, refused } = ignored;
+  const { path, removed, brought, instead, isWritten = false, isHarmless, note, refused } = ignored;
   const why =
     removed !== undefined
       ? `, which Cilium ${removed} removed`
@@ -66,9 +66,11 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): Certific
     ? `; ${instead} is set too`
     : note !== undefined
       ? `: ${note}`
-      : isLost || refused
-        ? ""
-        : "; so does the version that runs";
+      : isHarmless
+        ? "; nothing is lost: it does the same without"
+        : isLost || refused
+          ? ""
+          : "; so does the version that runs";
   const isGuess = removed === undefined && brought === undefined;
   const write = instead?.includes(" ") === true ? `say it by ${instead}` : `write it as ${instead}`;
   return {

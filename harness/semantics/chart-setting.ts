@@ -1,0 +1,77 @@
+/**
+ * `meaning`: one value means another thing, or none; `default`: the chart sets what it did not set, or another value, and
+ * that changes what Cilium does; `internal`: what Cilium does stays the same.
+ */
+export type ChangeKind = "meaning" | "default" | "internal";
+
+/** A setting that has to have a value for the change to matter, with the chart's default of it. */
+export interface OnlyWith {
+  readonly setting?: string;
+  readonly value: string;
+  readonly is: string;
+  readonly chart: string;
+}
+
+/** One setting whose default is not the same in all charts that were read. */
+export interface ChartSetting {
+  /** The key in cilium-config; absent for a value that the agents do not read. */
+  readonly setting?: string;
+  /** Path of the Helm value that sets it, if there is one. */
+  readonly value?: string;
+  /** What each chart writes without that value, from this version on until the next; null if it writes nothing. */
+  readonly defaults: Readonly<Record<string, string | null>>;
+  readonly kind: ChangeKind;
+  readonly means: string;
+  readonly onlyWith?: OnlyWith;
+  /** The chart keeps the old default where `upgradeCompatibility` is below this minor. */
+  readonly compatibleBelow?: string;
+  /** The value, as YAML, that does what a chart without the setting did. */
+  readonly keep?: string;
+  /** From this release on the chart writes its default, whatever the value says. */
+  readonly forced?: string;
+  /** What a move back to the older default means, where it is not what `means` and `kind` say. */
+  readonly back?: { readonly kind: ChangeKind; readonly means: string };
+  readonly source: string;
+}
+
+export const configMap = (line: number, version = "1.20.2"): string =>
+  `install/kubernetes/cilium/templates/cilium-configmap.yaml:${line} of ${version}`;
+export const notes = (minor: string): string => `Documentation/operations, upgrade notes of ${minor}`;
+export const since = (version: string, is: string): Record<string, string | null> => ({
+  "1.18.6": null,
+  [version]: is,
+});
+export const until = (version: string, was: string): Record<string, string | null> => ({
+  "1.18.6": was,
+  [version]: null,
+});
+
+export const withIngress: OnlyWith = {
+  setting: "enable-ingress-controller",
+  value: "ingressController.enabled",
+  is: "true",
+  chart: "false",
+};
+export const withProxy: OnlyWith = {
+  setting: "enable-l7-proxy",
+  value: "l7Proxy",
+  is: "true",
+  chart: "true",
+};
+export const withGateways: OnlyWith = {
+  setting: "enable-gateway-api",
+  value: "gatewayAPI.enabled",
+  is: "true",
+  chart: "false",
+};
+export const withMcsApi: OnlyWith = {
+  setting: "clustermesh-enable-mcs-api",
+  value: "clustermesh.mcsapi.enabled",
+  is: "true",
+  chart: "false",
+};
+export const renewedByHelm: OnlyWith = {
+  value: "clustermesh.apiserver.tls.auto.method",
+  is: "helm",
+  chart: "helm",
+};
