@@ -171,3 +171,19 @@ test("a program that ends loses none of its output, however slowly its pipe is r
   expect(read("await exit(0);")).toBe(3_000_000);
   expect(read("process.exit(0);")).toBeLessThan(3_000_000);
 }, 120_000);
+
+test("a program ends with the exit code that it was given, or else with the one that was set", () => {
+  const codeOf = (end: string): number | null =>
+    spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        ...["--eval", `import { exit } from "./harness/platform/output.ts"; process.exitCode = 3; ${end}`],
+      ],
+      { cwd: repoRoot() },
+    ).status;
+  expect(codeOf("await exit();")).toBe(3);
+  expect(codeOf("await exit(undefined);")).toBe(3);
+  expect(codeOf("await exit(1);")).toBe(1);
+  expect(codeOf("await exit(0);")).toBe(0);
+}, 60_000);

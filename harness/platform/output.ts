@@ -100,7 +100,9 @@ async function drained(): Promise<void> {
 /** Ends the process. Open sockets do not keep it alive: all relevant work has been awaited. */
 export async function exit(code?: number): Promise<never> {
   await drained();
-  process.exit(code);
+  // `process.exit(undefined)` would take back what a command set.
+  if (code !== undefined) process.exitCode = code;
+  process.exit();
 }
 
 /** Every program must call this first, so that all its output to the terminal or CI log goes through `Output`. */
