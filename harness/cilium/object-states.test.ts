@@ -1,5 +1,25 @@
 import { expect, test } from "vitest";
-import { serviceState } from "./object-states.ts";
+import { podState, serviceState } from "./object-states.ts";
+
+test("how a container ended last, also while it waits to start again", () => {
+  const states = [
+    {
+      state: { waiting: { reason: "CrashLoopBackOff" } },
+      lastState: { terminated: { reason: "OOMKilled", exitCode: 137 } },
+    },
+    { state: { terminated: { reason: "Error", exitCode: 1 } }, lastState: { terminated: { exitCode: 137 } } },
+    { state: { running: {} } },
+  ].map((s) => ({ name: "etcd", ready: false, restartCount: 1, ...s }));
+  const pod = podState({
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: {} },
+    status: { containerStatuses: states },
+  });
+  expect(pod.containers.map((c) => [c.trouble, c.ended])).toEqual([
+    ["CrashLoopBackOff", { reason: "OOMKilled", code: 137 }],
+    ["Error", { reason: "Error", code: 1 }],
+    ["", undefined],
+  ]);
+});
 
 test("the addresses of a service are all at which its own cluster serves it", () => {
   const object = (spec: object, ingress: readonly object[] = []) => ({

@@ -4,6 +4,7 @@ import type { KubeObject } from "#harness/kube/kube.ts";
 import type {
   CiliumEndpointState,
   CiliumNodeState,
+  ContainerState,
   EventState,
   NamespaceState,
   NodeState,
@@ -22,7 +23,19 @@ interface ContainerStatus {
   image?: string;
   ready: boolean;
   restartCount: number;
-  state?: { waiting?: { reason?: string; message?: string }; terminated?: { reason?: string } };
+  state?: { waiting?: { reason?: string; message?: string }; terminated?: Terminated };
+  lastState?: { terminated?: Terminated };
+}
+
+interface Terminated {
+  reason?: string;
+  exitCode?: number;
+}
+
+/** How it ended: its present state, or the run before. */
+function endOf({ state, lastState }: ContainerStatus): Pick<ContainerState, "ended"> {
+  const end = state?.terminated ?? lastState?.terminated;
+  return end?.exitCode === undefined ? {} : { ended: { reason: end.reason ?? "", code: end.exitCode } };
 }
 
 /** Containers that wait, those for initialisation first, and why no node takes the pod. */
@@ -132,6 +145,7 @@ export function podState(o: KubeObject): PodState {
       ready: c.ready,
       restarts: c.restartCount,
       trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
+      ...endOf(c),
     })),
     ...startState(o.status),
   };

@@ -69,7 +69,9 @@ function twinIds(mesh: MeshSnapshot): Finding[] {
 
 function reportedIds(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
-    known(cluster.kvstoreMesh).flatMap((remote) => {
+    // Of several replicas one is enough: each has it from the peer.
+    known(cluster.kvstoreMesh).flatMap((remote, i, all) => {
+      if (all.findIndex((r) => r.name === remote.name) < i) return [];
       const peer = mesh.clusters.find((c) => c.name === remote.name);
       const own = peer === undefined ? undefined : idOf(peer);
       const { clusterId, retrieved } = remote.config;

@@ -2,7 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
-import { known, nameOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 import { inCluster } from "./repairs.ts";
 
 /**
@@ -12,37 +12,19 @@ import { inCluster } from "./repairs.ts";
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
-    const say = (subject: string, message: string, next: string, id: FindingId = "peer-not-ready"): void =>
+    const say: Say = (subject, message, next, id = "peer-not-ready") =>
       void found.push(findingOf(id, { cluster: cluster.name, subject, message, next }));
-    const reported = new Set<string>();
-    for (const trouble of known(cluster.kvstoreMeshTrouble)) {
-      if (reported.has(trouble.peer)) continue;
-      reported.add(trouble.peer);
-      const who = `KVStoreMesh of ${cluster.name}`;
-      const { id, why, next } = causeOf(trouble, { who, mesh, cluster });
-      say(
-        `${who} to ${trouble.peer}`,
-        `${who} cannot reach ${trouble.peer}: ${trouble.step}${why === "" ? "" : ` (${why})`}`,
-        next,
-        id,
-      );
-    }
-    for (const remote of known(cluster.kvstoreMesh)) {
-      if (remote.ready || reported.has(remote.name)) continue;
-      say(
-        `KVStoreMesh of ${cluster.name} to ${remote.name}`,
-        `KVStoreMesh of ${cluster.name} is not ready for ${remote.name}: ${remote.status}`,
-        "kvstoremesh-dbg troubleshoot",
-      );
-    }
-    const logged = (who: string, words: readonly PeerWord[]): void => {
-      for (const { peer, good, text } of words)
+    kvstoreMeshes({ mesh, cluster, say });
+    const logged = (by: string, words: readonly PeerWord[]): void => {
+      for (const { peer, good, text, pod } of words) {
+        const who = pod === undefined ? by : `${by} in ${pod}`;
         if (!good)
           say(
             `${who} to ${peer}`,
             `${who} last logged about ${peer}: ${text}`,
             `check its log and the connection to ${peer}`,
           );
+      }
     };
     for (const agent of cluster.agents) {
       const who = `the agent of ${cluster.name}/${agent.node}`;
@@ -65,6 +47,85 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       logged(`the agent of ${cluster.name}/${agent.node}`, known(agent.words));
   }
   return found;
+}
+
+type Say = (subject: string, message: string, next: string, id?: FindingId) => void;
+
+interface Sayer {
+  readonly mesh: MeshSnapshot;
+  readonly cluster: ClusterSnapshot;
+  readonly say: Say;
+}
+
+/** KVStoreMesh in each replica towards each peer: one finding for the replicas that fail alike. */
+function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
+  const reported = new Set<string>();
+  const keyOf = (peer: string, pod = ""): string => JSON.stringify([peer, pod]);
+  for (const [trouble, pods] of firstTroubles(cluster)) {
+    const { peer, step } = trouble;
+    for (const pod of pods) reported.add(keyOf(peer, pod));
+    const { who, others, next: ofReplica } = replicasOf(cluster, peer, pods);
+    const { id, why, next } = causeOf(trouble, { who, mesh, cluster });
+    say(
+      `${who} to ${peer}`,
+      `${who} cannot reach ${peer}: ${step}${why === "" ? "" : ` (${why})`}${others}`,
+      id === "peer-unreachable" && ofReplica !== undefined ? ofReplica : next,
+      id,
+    );
+  }
+  for (const remote of known(cluster.kvstoreMesh)) {
+    if (remote.ready || reported.has(keyOf(remote.name, remote.pod))) continue;
+    const { who, others } = replicasOf(cluster, remote.name, [remote.pod ?? ""]);
+    say(
+      `${who} to ${remote.name}`,
+      `${who} is not ready for ${remote.name}: ${remote.status}${others}`,
+      "kvstoremesh-dbg troubleshoot",
+    );
+  }
+}
+
+/** The first failed step of each replica towards each peer, with the replicas that it is of. */
+function firstTroubles(cluster: ClusterSnapshot): [PeerTrouble, string[]][] {
+  const first = new Map<string, PeerTrouble>();
+  for (const trouble of known(cluster.kvstoreMeshTrouble)) {
+    const key = JSON.stringify([trouble.peer, trouble.pod]);
+    if (!first.has(key)) first.set(key, trouble);
+  }
+  const alike = new Map<string, [PeerTrouble, string[]]>();
+  for (const trouble of first.values()) {
+    const key = JSON.stringify([trouble.peer, trouble.step]);
+    const group: [PeerTrouble, string[]] = alike.get(key) ?? [trouble, []];
+    group[1].push(trouble.pod ?? "");
+    alike.set(key, group);
+  }
+  return [...alike.values()];
+}
+
+/** How to name some replicas; with what the others do towards a peer, if there are any. */
+function replicasOf(
+  cluster: ClusterSnapshot,
+  peer: string,
+  pods: readonly string[],
+): { readonly who: string; readonly others: string; readonly next?: string } {
+  const [pod = ""] = pods;
+  const read = [...known(cluster.kvstoreMesh), ...known(cluster.kvstoreMeshPaths)];
+  const all = new Set(read.flatMap((r) => r.pod ?? []));
+  if (pod === "" || all.size <= pods.length) return { who: `KVStoreMesh of ${cluster.name}`, others: "" };
+  const nodeOf = (name: string): string =>
+    known(cluster.pods).find((p) => p.name === name)?.node || "its node";
+  const named = pods.map((name) => `${name} (${nodeOf(name)})`).join(" and ");
+  const well = known(cluster.kvstoreMesh)
+    .filter((r) => r.name === peer && r.ready && !pods.includes(r.pod ?? ""))
+    .map((r) => r.pod);
+  return {
+    who: `KVStoreMesh of ${cluster.name} in ${named}`,
+    others: well.length === 0 ? "" : `; in ${well.join(" and ")} it is connected`,
+    ...(well.length === 0
+      ? {}
+      : {
+          next: `check what drops packets from ${nodeOf(pod)} to ${peer}, because the other replica reaches it; to replace the pod: ${kubectl(ciliumNamespace(cluster), "delete", `pod/${pod}`)}`,
+        }),
+  };
 }
 
 interface Cause {

@@ -1,6 +1,11 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type {
+  ClusterSnapshot,
+  ContainerState,
+  MeshSnapshot,
+  PodState,
+} from "#harness/model/mesh-snapshot.ts";
 import { creationCause } from "#harness/semantics/pod-start.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, known, kubectl } from "./parts.ts";
@@ -86,10 +91,37 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
     say(
       "container-not-ready",
       `${first.name} of ${cluster.name} on ${pod.node}`,
-      `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts`,
-      kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
+      `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts${endText(first)}`,
+      afterEnd(pod, first),
     );
   }
+}
+
+const endText = ({ ended }: ContainerState): string =>
+  ended === undefined || ended.code === 0
+    ? ""
+    : `; it last ended with ${ended.reason === "" ? "exit code" : `${ended.reason}, exit code`} ${ended.code}`;
+
+/** Whether the kernel killed it because its memory limit was reached. */
+const isOutOfMemory = ({ ended, trouble }: ContainerState): boolean =>
+  [ended?.reason, trouble].includes("OOMKilled");
+
+/** The Helm value with the resources of a container. */
+const resourcesOf: Readonly<Record<string, string>> = {
+  "cilium-agent": "resources",
+  "cilium-operator": "operator.resources",
+  apiserver: "clustermesh.apiserver.resources",
+  kvstoremesh: "clustermesh.apiserver.kvstoremesh.resources",
+  etcd: "clustermesh.apiserver.etcd.resources",
+};
+
+/** A log does not say that the kernel killed the process, so its memory limit is named instead. */
+function afterEnd(pod: PodState, container: ContainerState): string {
+  const { name } = container;
+  if (!isOutOfMemory(container))
+    return kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", name, "--previous");
+  const value = Object.hasOwn(resourcesOf, name) ? resourcesOf[name] : undefined;
+  return `raise its memory limit: ${value === undefined ? `resources.limits.memory of container ${name}` : `${value}.limits.memory in the Helm values`}`;
 }
 
 /** Workloads with too few ready pods, of which nothing is said yet. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Finding } from "#harness/model/finding.ts";
 import type { AgentState, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import type { SharedState } from "#harness/model/shared-state.ts";
+import type { KvstoreState, SharedState } from "#harness/model/shared-state.ts";
 import { exampleMesh } from "#harness/semantics/example-mesh.ts";
+import { apiserverPod } from "./healthy-mesh.ts";
 import { heldState } from "./held-state.ts";
 import { leftovers } from "./leftovers.ts";
 import { unread } from "./unread.ts";
@@ -148,6 +149,59 @@ test("leftovers in the API server are deleted there", () => {
   ]);
 });
 
+describe("replicas of clustermesh-apiserver, each with a kvstore of its own", () => {
+  const [a, b] = ["clustermesh-apiserver-5f-aaaaa", "clustermesh-apiserver-5f-bbbbb"] as const;
+
+  /** East has two; the first is changed. */
+  const withReplicas = (change: (state: KvstoreState) => Partial<KvstoreState>): MeshSnapshot =>
+    changed("east", ({ kvstore }) => {
+      if (kvstore?.ok !== true) throw new Error("east has a kvstore");
+      const bad = { ...kvstore.value, ...change(kvstore.value) };
+      return {
+        kvstore: ok(bad),
+        kvstores: [
+          { pod: a, state: bad },
+          { pod: b, state: kvstore.value },
+        ],
+      };
+    });
+
+  test("one without the copy of a peer is named; agents that read the other are not", () => {
+    expect(told(heldState(withReplicas(() => ({ caches: {} }))))).toEqual([
+      [
+        `the copy of west's data in the kvstore of east in ${a} lacks cluster west`,
+        `kubectl -n kube-system delete pod/${a}`,
+      ],
+    ]);
+  });
+
+  test("one that lost an own entry is named; the peer that copied the other is not", () => {
+    const mesh = withReplicas(({ own }) => ({
+      own: { ...own, addresses: own.addresses.filter((e) => e.ip !== "10.1.0.3") },
+    }));
+    expect(told(heldState(mesh)).map(([message]) => message)).toEqual([
+      `the kvstore of east in ${a} lacks address 10.1.0.3, which pod shop/pod-0 of east has`,
+    ]);
+  });
+
+  test("an agent that lost what a replica has is named, also beside a bad replica", () => {
+    const mesh = inEveryAgent(
+      withReplicas(() => ({ caches: {} })),
+      "east",
+      ({ ipcache }) => ({
+        ipcache: ipcache.ok ? ok(ipcache.value.filter((e) => e.cidr !== "10.2.0.3/32")) : ipcache,
+      }),
+    );
+    expect(told(heldState(mesh)).map(([message]) => message)).toContainEqual(
+      expect.stringMatching(/^east\/east-0 and east\/east-1: the ipcache lacks address 10\.2\.0\.3/),
+    );
+  });
+
+  test("healthy ones: nothing", () => {
+    expect(heldState(withReplicas(() => ({})))).toEqual([]);
+  });
+});
+
 describe("leftovers", () => {
   const peers = (...names: string[]) => ({
     peers: ok({ agents: Object.fromEntries(names.map((n) => [n, []])), kvstoreMesh: {} }),
@@ -227,6 +281,21 @@ describe("what is missing is unread", () => {
     expect(ofAgents(mesh)).toEqual([
       "ipcache, agent on west-0, of west could not be read: agent-west-0-ipcache.json does not exist",
     ]);
+  });
+
+  test("a kvstore that another cluster of this version or an older one has", () => {
+    const absent = { ok: false, why: "the archive has no kvstore list", absent: true } as const;
+    const runsApiserver = (c: ClusterSnapshot): Partial<ClusterSnapshot> => ({
+      kvstore: absent,
+      pods: ok([...(c.pods.ok ? c.pods.value : []), apiserverPod(2)]),
+    });
+    const of = (mesh: MeshSnapshot): string[] =>
+      unread(mesh).flatMap((f) => (f.subject.startsWith("kvstore ") ? [f.message] : []));
+    expect(of(changed("west", runsApiserver))).toEqual([
+      "kvstore of west could not be read: the archive has no kvstore list",
+    ]);
+    expect(of(changed("west", (c) => ({ ...runsApiserver(c), ciliumVersion: ok("1.15.0") })))).toEqual([]);
+    expect(of(changed("west", () => ({ kvstore: absent })))).toEqual([]);
   });
 
   test("the objects of a whole kind", () => {

@@ -7,7 +7,7 @@ import {
   type Place,
 } from "#harness/semantics/compare.ts";
 import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
-import { kubectl, nameOf } from "./parts.ts";
+import { ciliumNamespace, kubectl, nameOf } from "./parts.ts";
 import { agents, apiserver, operator, restart, restartAgent } from "./repairs.ts";
 
 /** The order of the steps: what one holds wrongly explains the next. */
@@ -90,6 +90,7 @@ function remedy(mesh: MeshSnapshot, { first, places }: Group): string {
   if (cluster === undefined) return `restart what holds it in ${place.cluster}`;
   if (place.hop === "api") return ofObject(cluster, { kind, object, name });
   if (place.hop === "kvstore" || place.hop === "cache") {
+    if (place.pod !== undefined) return kubectl(ciliumNamespace(cluster), "delete", `pod/${place.pod}`);
     const settings = cluster.config.ok ? cluster.config.value : {};
     return settings["identity-allocation-mode"] === "kvstore" && place.hop === "kvstore"
       ? restart(cluster, operator, agents)

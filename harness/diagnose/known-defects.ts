@@ -4,6 +4,8 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { affects } from "#harness/semantics/affected.ts";
 import { annotation, isGlobal } from "#harness/semantics/annotations.ts";
+import { changingAddresses } from "#harness/semantics/apart.ts";
+import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
@@ -112,20 +114,23 @@ const oneTargetPort: Find = (mesh, cluster) =>
       ];
     });
 
-const lostAddress: Find = (_, cluster) => {
-  if (cluster.kvstore?.ok !== true) return [];
-  const shared = new Set(cluster.kvstore.value.own.addresses.map((a) => a.ip));
-  const changing = known(cluster.changing);
+const lostAddress: Find = (mesh, cluster) => {
+  const held = kvstoresOf(cluster)
+    .map(({ state }) => new Set(state.own.addresses.map((a) => a.ip)))
+    // An empty kvstore has another cause.
+    .filter((addresses) => addresses.size > 0);
+  const changing = changingAddresses(mesh);
   const pods = new Set(
     known(cluster.pods)
       .filter((p) => p.ready && !p.ending)
       .map((p) => `${p.namespace}/${p.name} ${p.ip}`),
   );
-  // An empty kvstore has another cause.
-  if (shared.size === 0) return [];
   return known(cluster.ciliumEndpoints)
     .filter(
-      (e) => !shared.has(e.ip) && !changing.includes(e.ip) && pods.has(`${e.namespace}/${e.name} ${e.ip}`),
+      (e) =>
+        held.some((addresses) => !addresses.has(e.ip)) &&
+        !changing.has(e.ip) &&
+        pods.has(`${e.namespace}/${e.name} ${e.ip}`),
     )
     .slice(0, 3)
     .map(

@@ -4,6 +4,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { collectedMsOf } from "#harness/semantics/apart.ts";
 import { clusterOfLabels } from "#harness/semantics/identity-labels.ts";
+import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { isEmptyState } from "#harness/semantics/peer-state.ts";
 import { known, kubectl, nameOf } from "./parts.ts";
 
@@ -32,12 +33,10 @@ function ofClustersThatLeft(mesh: MeshSnapshot, cluster: ClusterSnapshot): Findi
   if (current === undefined) return [];
   const own = nameOf(cluster);
   const found: Finding[] = [];
-  const caches = cluster.kvstore?.ok === true ? cluster.kvstore.value.caches : {};
-  const copied = Object.keys(caches).filter((name) => {
-    const cache = caches[name];
-    return !current.has(name) && cache !== undefined && !isEmptyState(cache);
-  });
-  for (const name of copied)
+  const copied = kvstoresOf(cluster)
+    .flatMap(({ state }) => Object.entries(state.caches))
+    .flatMap(([name, cache]) => (current.has(name) || isEmptyState(cache) ? [] : [name]));
+  for (const name of new Set(copied))
     found.push(
       finding(cluster, {
         severity: "broken",

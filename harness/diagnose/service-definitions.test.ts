@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import type { ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { describe, expect, test } from "vitest";
+import type { ClusterSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { causesOf, meshWith, ok, pod, service } from "./healthy-mesh.ts";
 
 const between = (
@@ -109,4 +110,33 @@ test("a global service in a namespace that is not, from 1.20 on", () => {
     causesOf(meshWith({ namespaces, ciliumVersion: ok(version) })).map((f) => f.id);
   expect(of("1.20.2")).toContain("service-namespace-not-global");
   expect(of("1.19.7")).not.toContain("service-namespace-not-global");
+});
+
+describe("a service that is not global, beside one that is", () => {
+  const empty = { endpoints: ok([]), pods: ok([pod({ name: "other", labels: { app: "other" } })]) };
+  const told = (value: string | undefined, over: Partial<ClusterSnapshot> = empty) =>
+    causesOf(
+      meshWith(
+        {
+          ...over,
+          services: ok([service({ annotations: value === undefined ? {} : { [annotation.global]: value } })]),
+        },
+        { services: ok([service({})]) },
+      ),
+    ).map((f) => `${f.id} ${f.severity}`);
+
+  test("is broken if it has no ready backend of its own", () => {
+    expect(told("yes")).toEqual(["service-annotation-value broken", "service-global-in-part broken"]);
+    expect(told(undefined)).toEqual(["service-global-in-part broken"]);
+  });
+
+  test("is only suspect if it has some, or if nobody shares any", () => {
+    expect(told("yes", {})).toEqual(["service-annotation-value suspect", "service-global-in-part suspect"]);
+    const nobody = meshWith({ ...empty, services: ok([service({ annotations: {} })]) }, empty);
+    expect(
+      causesOf(nobody)
+        .filter((f) => f.cluster === "east")
+        .map((f) => f.severity),
+    ).toEqual(["suspect"]);
+  });
 });

@@ -7,6 +7,7 @@ import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitio
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
 import { copied, marked, namedPorts, type ServiceSide, sharedKeys, sidesOf } from "./service-repairs.ts";
+import { readyBackends } from "./services.ts";
 
 const keyOf = (s: { readonly namespace: string; readonly name: string }): string =>
   `${s.namespace}/${s.name}`;
@@ -24,7 +25,7 @@ export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
     if (sides.some(({ service }) => isSystem(mesh, service) || isDerived(service))) return [];
     const globals = sides.filter(({ service }) => isGlobal(service.annotations));
     return [
-      ...sides.flatMap(values),
+      ...sides.flatMap((side) => values(side, globals)),
       ...ports(name, globals),
       ...(exported.has(name) ? [] : counterparts(mesh, name, globals)),
       ...marks(name, sides, { globals, exported: exported.has(name) }),
@@ -54,13 +55,36 @@ function say(id: FindingId, { cluster, service }: ServiceSide, message: string, 
   });
 }
 
+/** A finding that is broken, not only suspect, if clients of that side have no backend because of it. */
+const raised = (finding: Finding, dead: string | undefined): Finding =>
+  dead === undefined ? finding : { ...finding, severity: "broken", message: `${finding.message}; ${dead}` };
+
+/**
+ * What a side that is not global lacks for it: without a ready backend of its own, its clients have none, although others
+ * would share theirs. Undefined if it has some, selects nothing, or is not known.
+ */
+function withoutAny({ cluster, service }: ServiceSide, globals: readonly ServiceSide[]): string | undefined {
+  if (isGlobal(service.annotations) || isHeadless(service) || service.type === "ExternalName")
+    return undefined;
+  if (Object.keys(service.selector).length === 0 || readyBackends({ cluster, service }) !== 0)
+    return undefined;
+  const sharing = globals.filter((g) => isShared(g.service.annotations) && (readyBackends(g) ?? 0) > 0);
+  return sharing.length === 0
+    ? undefined
+    : `its clients in ${cluster.name} have no backend: no ready pod of its own, and those of ${sharing.map((g) => g.cluster.name).join(" and ")} are not used`;
+}
+
 /** Annotations that this version does not understand, or reads otherwise than they look. */
-function values(side: ServiceSide): Finding[] {
+function values(side: ServiceSide, globals: readonly ServiceSide[]): Finding[] {
   const { cluster, service } = side;
   const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
-  return annotationFaults(service.annotations, version).map(({ what, next }) =>
-    say("service-annotation-value", side, `service ${keyOf(service)} of ${cluster.name}: ${what}`, next),
-  );
+  const dead = withoutAny(side, globals);
+  return annotationFaults(service.annotations, version).map(({ of, what, next }) => {
+    const decides = of === annotation.global && dead !== undefined;
+    const message = `service ${keyOf(service)} of ${cluster.name}: ${what}`;
+    const repair = decides ? `${next}; to use them: ${marked(side, annotation.global)}` : next;
+    return raised(say("service-annotation-value", side, message, repair), decides ? dead : undefined);
+  });
 }
 
 const numbered = (ports: NonNullable<ServiceState["ports"]>): string =>
@@ -163,11 +187,14 @@ function marks(
   const found = sides
     .filter((s) => !globals.includes(s) && globals.length > 0)
     .map((side) =>
-      say(
-        "service-global-in-part",
-        side,
-        `service ${name} is global in other clusters but not in ${side.cluster.name}`,
-        `if it should be global there: ${marked(side, annotation.global)}`,
+      raised(
+        say(
+          "service-global-in-part",
+          side,
+          `service ${name} is global in other clusters but not in ${side.cluster.name}`,
+          `if it should be global there: ${marked(side, annotation.global)}`,
+        ),
+        withoutAny(side, globals),
       ),
     );
   if (globals.length === 0 && !exported)

@@ -1,6 +1,7 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
+import { changingAddresses } from "#harness/semantics/apart.ts";
 import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { isDerived, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
@@ -17,20 +18,21 @@ interface Side {
 export function services(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   const names = new Set(mesh.clusters.flatMap((c) => known(c.services).map(key)));
+  const changing = changingAddresses(mesh);
   for (const name of names) {
     const sides = mesh.clusters.flatMap((cluster) => {
       const service = known(cluster.services).find((s) => key(s) === name);
       return service === undefined ? [] : [{ cluster, service }];
     });
     const global = sides.some(({ service }) => isGlobal(service.annotations));
-    const own = sides.flatMap((side) => ownBackends(side, global));
+    const own = sides.flatMap((side) => ownBackends(side, { global, changing }));
     found.push(...own, ...(own.length > 0 ? [] : withoutBackend(mesh, name, sides)));
   }
   return found;
 }
 
 /** Of the cluster's own EndpointSlices, without those that are mirrored from other clusters. */
-function readyBackends({ cluster, service }: Side): number | undefined {
+export function readyBackends({ cluster, service }: Side): number | undefined {
   if (cluster.slices?.ok === true)
     return cluster.slices.value
       .filter((s) => !s.mirrored && s.namespace === service.namespace && s.service === service.name)
@@ -71,7 +73,10 @@ function withoutBackend(mesh: MeshSnapshot, name: string, sides: readonly Side[]
   });
 }
 
-function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
+function ownBackends(
+  { cluster, service }: Side,
+  { global, changing }: { readonly global: boolean; readonly changing: ReadonlySet<string> },
+): Finding[] {
   if (!cluster.endpoints.ok || !cluster.pods.ok) return [];
   const found: Finding[] = [];
   const say = (id: FindingId, message: string, next: string): void =>
@@ -89,7 +94,7 @@ function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
   const addresses = new Set(cluster.pods.value.map((p) => p.ip));
   const selects = Object.keys(service.selector).length > 0;
   for (const ip of new Set(backends.map((b) => b.ip)))
-    if (selects && !addresses.has(ip))
+    if (selects && !addresses.has(ip) && !changing.has(ip))
       say(
         "service-backend-without-pod",
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
@@ -168,6 +173,8 @@ function notReady(
 
 /** Whether the cluster assigns LoadBalancer addresses: not if there is neither a pool nor an assigned address. */
 function assignsLoadBalancerIPs({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {
-  if (pools?.ok !== true || pools.value > 0) return true;
+  // A live cluster's are not collected; an archive's that could not be read show nothing.
+  const isUnread = pools?.ok === false && pools.absent !== true;
+  if (!isUnread && (pools?.ok !== true || pools.value > 0)) return true;
   return known(services).some((s) => s.loadBalancerIp !== "");
 }

@@ -1,4 +1,5 @@
 import { shortList } from "#harness/lib/short-list.ts";
+import { isAtLeast, minorOf } from "#harness/lib/version.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { AgentState, ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { withoutAgent } from "#harness/semantics/agents.ts";
@@ -22,7 +23,7 @@ export function unread(mesh: MeshSnapshot): Finding[] {
         next,
       ),
     ),
-    ...missingParts(cluster).map(([what, why]) => unreadPart(cluster, what, why)),
+    ...missingParts(mesh, cluster).map(([what, why]) => unreadPart(cluster, what, why)),
     ...[...unseenPeers(mesh, cluster)].map((peer) =>
       say(
         cluster.name,
@@ -78,8 +79,10 @@ function unreadAgents(cluster: ClusterSnapshot): Finding[] {
 function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
   const { config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints } = cluster;
   const { ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble } = cluster;
-  const { namespaces, ciliumIdentities, serviceExports, kvstore, sizes } = cluster;
-  const later = Object.entries({ namespaces, ciliumIdentities, serviceExports, kvstore, sizes });
+  const { namespaces, ciliumIdentities, serviceExports, kvstore, sizes, kvstoreMeshWords } = cluster;
+  const later = Object.entries({
+    ...{ namespaces, ciliumIdentities, serviceExports, kvstore, sizes, kvstoreMeshWords },
+  });
   return [
     ...Object.entries({ config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints }),
     ...Object.entries({ ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble }),
@@ -106,8 +109,25 @@ const expectedOfAgents = [
   "ipcache",
 ] as const satisfies readonly (keyof AgentState)[];
 
+/**
+ * Whether a kvstore should have been read: not every version prints it, but another cluster's, whose version is not newer,
+ * was read.
+ */
+function hasReadableKvstore(mesh: MeshSnapshot, cluster: ClusterSnapshot): boolean {
+  const versionOf = ({ ciliumVersion }: ClusterSnapshot): string | undefined =>
+    ciliumVersion?.ok === true ? ciliumVersion.value : undefined;
+  const own = versionOf(cluster);
+  const prints = mesh.clusters.some((other) => {
+    const least = versionOf(other);
+    return (
+      other.kvstore?.ok === true && own !== undefined && least !== undefined && isAtLeast(own, minorOf(least))
+    );
+  });
+  return prints && known(cluster.pods).some((p) => p.containers.some((c) => c.name === "apiserver"));
+}
+
 /** Parts that are absent although every source has them. */
-function missingParts(cluster: ClusterSnapshot): (readonly [string, string])[] {
+function missingParts(mesh: MeshSnapshot, cluster: ClusterSnapshot): (readonly [string, string])[] {
   const absent = (part: Part<unknown>): string | undefined =>
     part.ok || part.absent !== true ? undefined : part.why;
   const list = (what: string, part: Part<unknown>): (readonly [string, string])[] => {
@@ -118,6 +138,9 @@ function missingParts(cluster: ClusterSnapshot): (readonly [string, string])[] {
   return [
     ...expectedParts.flatMap((name) => list(name, cluster[name])),
     ...(copies ? list("kvstoreMesh", cluster.kvstoreMesh) : []),
+    ...(cluster.kvstore !== undefined && hasReadableKvstore(mesh, cluster)
+      ? list("kvstore", cluster.kvstore)
+      : []),
     // After a first command without an answer, the others of an agent are not run.
     ...cluster.agents
       .filter((a) => a.remotes.ok || a.remotes.absent === true)

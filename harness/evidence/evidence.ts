@@ -3,6 +3,7 @@ import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { runningCommand } from "#harness/cilium/agent/running.ts";
 import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
 import {
+  apiserverPods,
   kvstoreMeshLog,
   kvstoreMeshStatusText,
   kvstoreMeshTroubleshoot,
@@ -27,6 +28,8 @@ export type ClusterEvidence = ReadonlyMap<string, string>;
 export const notCollected = "could not be collected: ";
 /** The same for a file that an archive lacks: that nobody asked for it does not show that something fails. */
 export const notSupplied = "not supplied: ";
+/** A file of one replica of clustermesh-apiserver, where there are several; `file` is its name where there is one. */
+export const replicaFile = (pod: string, file: string): string => `replica-${pod}-${file}`;
 
 export interface EvidenceOptions {
   readonly logs: boolean;
@@ -134,6 +137,22 @@ async function keepBugtool(cluster: Cluster, keep: Keep, signal: AbortSignal): P
     );
 }
 
+/** One KVStoreMesh may be lost while that of another replica is well. Without any pod, each file says so. */
+async function keepKvstoreMeshes(cluster: Cluster, keep: Keep, signal: AbortSignal): Promise<void> {
+  const pods = await apiserverPods(cluster).catch((): string[] => []);
+  const replicas: readonly (string | undefined)[] = pods.length > 1 ? pods : [undefined];
+  await Promise.all(
+    replicas.flatMap((pod) => {
+      const named = (file: string): string => (pod === undefined ? file : replicaFile(pod, file));
+      return [
+        keep(named("kvstoremesh-status.json"), () => kvstoreMeshStatusText(cluster, signal, pod)),
+        keep(named("kvstoremesh-log.txt"), () => kvstoreMeshLog(cluster, pod)),
+        keep(named("kvstoremesh-troubleshoot.txt"), () => kvstoreMeshTroubleshoot(cluster, signal, pod)),
+      ];
+    }),
+  );
+}
+
 async function collectCluster(
   cluster: Cluster,
   options: EvidenceOptions,
@@ -218,13 +237,7 @@ async function collectCluster(
           ),
         ]
       : []),
-    ...(cluster.capabilities.hasKvstoreMesh
-      ? [
-          keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
-          keep("kvstoremesh-log.txt", () => kvstoreMeshLog(cluster)),
-          keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
-        ]
-      : []),
+    ...(cluster.capabilities.hasKvstoreMesh ? [keepKvstoreMeshes(cluster, keep, signal)] : []),
   ]);
   // Endpoints created or deleted meanwhile would look like contradictions, so only those in both lists are kept.
   const endpoints = settledEndpoints(cluster, before);

@@ -45,10 +45,12 @@ import {
   type PolicyObject,
   peersSchema,
   sizesSchema,
+  type UnreadFile,
   unreadFileSchema,
 } from "#harness/model/mesh-snapshot.ts";
-import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
-import { type ClusterEvidence, notCollected, notSupplied } from "./evidence.ts";
+import { type KvstoreState, kvstoreStateSchema } from "#harness/model/shared-state.ts";
+import { endpointChangeSchema, type KvstoreMeshStatus } from "#harness/model/snapshot.ts";
+import { type ClusterEvidence, notCollected, notSupplied, replicaFile } from "./evidence.ts";
 import { policiesOf } from "./policy-objects.ts";
 
 /** The same parser for a live mesh and for an archive. */
@@ -140,8 +142,11 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     serviceExports: objects("serviceexports.json", ({ metadata: { namespace = "", name } }) => [
       { namespace, name },
     ]),
-    kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
-    unreadFiles: read("unread.json", (text) => parsed(text, z.array(unreadFileSchema))),
+    ...kvstoresOf(files),
+    unreadFiles: unreadFiles(files),
+    endpointChanges: optional(
+      read("endpoint-changes.json", (text) => parsed(text, z.array(endpointChangeSchema))),
+    ),
     collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
@@ -153,19 +158,97 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     ]),
     loadBalancerPools: read("loadbalancerpools.json", (text) => parsed(text, z.array(z.unknown())).length),
     peers: read("peers.json", (text) => parsed(text, peersSchema)),
-    kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
-    kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
-    kvstoreMeshPaths: read("kvstoremesh-troubleshoot.txt", readPeerPaths),
+    kvstoreMesh: ofReplicas(files, "kvstoremesh-status.json", parseKvstoreMeshes),
+    kvstoreMeshTrouble: ofReplicas(files, "kvstoremesh-troubleshoot.txt", readTroubleshoot),
+    kvstoreMeshPaths: ofReplicas(files, "kvstoremesh-troubleshoot.txt", readPeerPaths),
     policyObjects: policyObjects(files),
     events: objects("events.json", eventState),
     certificates: read("certificates.json", (text) => parsed(text, z.array(heldCertificateSchema))),
     meshUsers: optional(read("mesh-users.json", (text) => parsed(text, z.array(z.string())))),
-    kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
+    kvstoreMeshWords: ofReplicas(files, "kvstoremesh-log.txt", readMeshLog),
     sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
     links: optional(read("links.json", (text) => parsed(text, nodeLinksSchema))),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };
+}
+
+/** A file of each replica of clustermesh-apiserver by its pod; none where there is only one. */
+function replicasOf<T>(
+  files: ClusterEvidence,
+  file: string,
+  parse: (text: string) => T,
+): { readonly pod: string; readonly read: Part<T> }[] {
+  const [begin = "", end = ""] = replicaFile("/", file).split("/");
+  return [...files.keys()]
+    .filter((name) => name.startsWith(begin) && name.endsWith(end))
+    .map((name) => ({
+      pod: name.slice(begin.length, -end.length),
+      read: part(files.get(name), name, parse),
+    }));
+}
+
+/** What all replicas report, with their pods; of the only one without. Those that were not read are unread files. */
+function ofReplicas<T extends { readonly pod?: string }>(
+  files: ClusterEvidence,
+  file: string,
+  parse: (text: string) => T[],
+): Part<T[]> {
+  const replicas = replicasOf(files, file, parse);
+  const [first] = replicas;
+  if (first === undefined) return part(files.get(file), file, parse);
+  if (replicas.every((r) => !r.read.ok)) return first.read;
+  return {
+    ok: true,
+    value: replicas.flatMap(({ pod, read }) =>
+      read.ok ? read.value.map((value) => ({ ...value, pod })) : [],
+    ),
+  };
+}
+
+/** As `kvstoremesh-dbg status` prints it. */
+const parseKvstoreMeshes = (text: string): KvstoreMeshStatus[] => parseKvstoreMesh(text);
+
+const parseKvstore = (text: string): KvstoreState => parsed(text, kvstoreStateSchema);
+
+function kvstoresOf(files: ClusterEvidence): Pick<ClusterSnapshot, "kvstore" | "kvstores"> {
+  const replicas = replicasOf(files, "kvstore.json", parseKvstore);
+  const read = replicas.flatMap(({ pod, read }) => (read.ok ? [{ pod, state: read.value }] : []));
+  const [first] = read;
+  if (first !== undefined) return { kvstore: { ok: true, value: first.state }, kvstores: read };
+  return { kvstore: replicas[0]?.read ?? part(files.get("kvstore.json"), "kvstore.json", parseKvstore) };
+}
+
+const replicaFiles: Readonly<Record<string, string>> = {
+  "kvstoremesh-status.json": "the status of KVStoreMesh",
+  "kvstoremesh-troubleshoot.txt": "the output of troubleshoot",
+  "kvstoremesh-log.txt": "the log of KVStoreMesh",
+  "kvstore.json": "the kvstore",
+};
+
+/** Files that an archive lacks, and those of single replicas: what the other replicas report says nothing of them. */
+function unreadFiles(files: ClusterEvidence): Part<UnreadFile[]> {
+  const listed = part(files.get("unread.json"), "unread.json", (text) =>
+    parsed(text, z.array(unreadFileSchema)),
+  );
+  const ofSingle = Object.entries(replicaFiles).flatMap(([file, what]) => {
+    const replicas = replicasOf(files, file, () => undefined);
+    // Where none was read, the whole part is unread.
+    if (!replicas.some((r) => r.read.ok)) return [];
+    return replicas.flatMap(({ pod, read }) =>
+      read.ok
+        ? []
+        : [
+            {
+              what: `${what} in ${pod}`,
+              why: read.why,
+              next: "collect it again; the other replica may be well",
+            },
+          ],
+    );
+  });
+  if (ofSingle.length === 0) return listed;
+  return { ok: true, value: [...(listed.ok ? listed.value : []), ...ofSingle] };
 }
 
 /** Policies of the kinds that could be read. */

@@ -2,11 +2,15 @@ import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 import { kvstoreStateSchema, sharedPortSchema } from "./shared-state.ts";
 import {
+  endpointChangeSchema,
+  failingControllerSchema,
   healthReportSchema,
   identityEntrySchema,
   ipcacheEntrySchema,
+  kvstoreMeshStatusSchema,
   nodeEntrySchema,
   remoteClusterStatusSchema,
+  replicaPod,
   serviceEntrySchema,
 } from "./snapshot.ts";
 
@@ -48,6 +52,17 @@ export type CiliumNodeState = Infer<typeof ciliumNodeStateSchema>;
 const namespaceStateSchema = z.object({ name: z.string(), annotations: texts });
 export type NamespaceState = Infer<typeof namespaceStateSchema>;
 
+const containerStateSchema = z.object({
+  name: z.string(),
+  ready: z.boolean(),
+  restarts: z.number(),
+  /** `CrashLoopBackOff`, `Error`...; empty while it runs. */
+  trouble: z.string(),
+  /** How it ended last (`OOMKilled`, `Error`); absent if it never did. */
+  ended: z.object({ reason: z.string(), code: z.number() }).exactOptional(),
+});
+export type ContainerState = Infer<typeof containerStateSchema>;
+
 const podStateSchema = z.object({
   namespace: z.string(),
   name: z.string(),
@@ -61,15 +76,7 @@ const podStateSchema = z.object({
   /** It has completed; its address may be another pod's. */
   ended: z.boolean().exactOptional(),
   labels: texts,
-  containers: z.array(
-    z.object({
-      name: z.string(),
-      ready: z.boolean(),
-      restarts: z.number(),
-      /** `CrashLoopBackOff`, `Error`...; empty while it runs. */
-      trouble: z.string(),
-    }),
-  ),
+  containers: z.array(containerStateSchema),
   /** Its containers that wait, those for initialisation first: `PodInitializing`, `ImagePullBackOff`... */
   waiting: z
     .array(z.object({ container: z.string(), image: z.string(), reason: z.string(), message: z.string() }))
@@ -215,6 +222,7 @@ export const heldCertificateSchema = z.object({
 export type HeldCertificate = Infer<typeof heldCertificateSchema>;
 
 const peerPathSchema = z.object({
+  ...replicaPod,
   peer: z.string(),
   /** URLs, and the addresses that their host names resolve to. */
   endpoints: z.array(z.object({ url: z.string(), ips: z.array(z.string()) })),
@@ -226,22 +234,13 @@ const peerPathSchema = z.object({
 /** How a reader connects to a peer, as Cilium's `troubleshoot` prints it. */
 export type PeerPath = Infer<typeof peerPathSchema>;
 
-const peerTroubleSchema = z.object({ peer: z.string(), step: z.string() });
+const peerTroubleSchema = z.object({ ...replicaPod, peer: z.string(), step: z.string() });
 /** One failed step towards a peer's etcd. */
 export type PeerTrouble = Infer<typeof peerTroubleSchema>;
 
-const peerWordSchema = z.object({ peer: z.string(), good: z.boolean(), text: z.string() });
+const peerWordSchema = z.object({ ...replicaPod, peer: z.string(), good: z.boolean(), text: z.string() });
 /** The last log line of an agent or KVStoreMesh about its connection to a peer. */
 export type PeerWord = Infer<typeof peerWordSchema>;
-
-const failingControllerSchema = z.object({
-  name: z.string(),
-  /** Consecutive failures. */
-  failures: z.number(),
-  message: z.string(),
-});
-/** A controller of an agent (a task that it repeats) whose last run failed. */
-export type FailingController = Infer<typeof failingControllerSchema>;
 
 const tunnelDeviceSchema = z.object({
   protocol: z.enum(["vxlan", "geneve"]),
@@ -352,15 +351,18 @@ const clusterSnapshotSchema = z.object({
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
+  /** Of each replica that was read, where there are several: each has an etcd of its own. `kvstore` is the first. */
+  kvstores: z.array(z.object({ pod: z.string(), state: kvstoreStateSchema })).exactOptional(),
   /** Unix time at which the collection of it began. */
   collectedMs: part(z.number()).exactOptional(),
-  /**
-   * What was created, changed or deleted while the evidence was collected: addresses of endpoints, names of services,
-   * EndpointSlices and nodes, numbers of identities.
-   */
+  /** By the agents' logs, in an archive. */
+  endpointChanges: part(z.array(endpointChangeSchema)).exactOptional(),
   /** Files of an archive that were skipped and are none of the parts here. */
   unreadFiles: part(z.array(unreadFileSchema)).exactOptional(),
-  /** Addresses of endpoints that were created or deleted while the evidence was collected. */
+  /**
+   * What was created, changed or deleted while live evidence was collected: addresses of endpoints, names of services,
+   * EndpointSlices and nodes, numbers of identities.
+   */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
   policyObjects: part(z.array(policyObjectSchema)).exactOptional(),
@@ -372,7 +374,8 @@ const clusterSnapshotSchema = z.object({
   loadBalancerPools: part(z.number()).exactOptional(),
   /** Remote cluster to its endpoints. */
   peers: part(peersSchema),
-  kvstoreMesh: part(z.array(remoteClusterStatusSchema)),
+  /** Of every replica, like the three below. */
+  kvstoreMesh: part(z.array(kvstoreMeshStatusSchema)),
   /** The failed steps of each peer in KVStoreMesh's `troubleshoot`, in order. */
   kvstoreMeshTrouble: part(z.array(peerTroubleSchema)),
   kvstoreMeshPaths: part(z.array(peerPathSchema)).exactOptional(),

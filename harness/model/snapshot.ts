@@ -41,6 +41,25 @@ export const remoteClusterStatusSchema = z.object({
 });
 export type RemoteClusterStatus = Infer<typeof remoteClusterStatusSchema>;
 
+/** The pod of the replica of clustermesh-apiserver, where there are several. */
+export const replicaPod = { pod: z.string().exactOptional() };
+export const kvstoreMeshStatusSchema = remoteClusterStatusSchema.extend(replicaPod);
+/** What a KVStoreMesh reports about a peer. */
+export type KvstoreMeshStatus = Infer<typeof kvstoreMeshStatusSchema>;
+
+export const failingControllerSchema = z.object({
+  name: z.string(),
+  /** Consecutive failures. */
+  failures: z.number(),
+  message: z.string(),
+});
+/** A controller of an agent (a task that it repeats) whose last run failed. */
+export type FailingController = Infer<typeof failingControllerSchema>;
+
+export const endpointChangeSchema = z.object({ ip: z.string(), atMs: z.number() });
+/** An address that an endpoint got or left, and when. */
+export type EndpointChange = Infer<typeof endpointChangeSchema>;
+
 const healthPathSchema = z.object({ status: z.string(), latencyNs: z.number(), lastProbed: z.string() });
 /** One probed path of cilium-health. An empty status is a success. */
 export type HealthPath = Infer<typeof healthPathSchema>;

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { describeDifference } from "./compare.ts";
 import { exampleMesh } from "./example-mesh.ts";
@@ -82,4 +82,61 @@ test("objects that changed while the mesh was read are no differences", () => {
     changing: { ok: true as const, value: c.name === "west" ? ["10.2.0.3"] : [] },
   });
   expect(archives(0, change)).toEqual([]);
+});
+
+describe("an endpoint that came or went while one archive was made", () => {
+  /** West's first pod was replaced: its API server still has the old address, all that was read later the new one. */
+  const rolled = (told: (c: ClusterSnapshot) => Partial<ClusterSnapshot>): string[] => {
+    const mesh = exampleMesh({ nodes: 2, pods: 6, services: 2 });
+    const text = JSON.stringify(mesh, (_, v: unknown) => (v instanceof Map ? { entries: [...v] } : v));
+    const later = JSON.parse(text.replaceAll(/\b10\.2\.0\.3\b/g, "10.2.0.99"), (_, v: unknown) =>
+      isEntries(v) ? new Map(v.entries) : v,
+    ) as MeshSnapshot;
+    const clusters = mesh.clusters.map((c, i) => {
+      const { agents, kvstore } = later.clusters[i] ?? c;
+      const read = { ...c, agents, ...(kvstore === undefined ? {} : { kvstore }) };
+      return {
+        ...read,
+        collectedMs: { ok: true as const, value: startMs },
+        ...(c.name === "west" ? told(read) : {}),
+      };
+    });
+    return meshDifferences({ clusters }).differences.map(describeDifference);
+  };
+  const isEntries = (v: unknown): v is { entries: [unknown, unknown][] } =>
+    typeof v === "object" && v !== null && Object.keys(v).join() === "entries";
+
+  test("is a difference at every step if nothing tells that it moved", () => {
+    expect(rolled(() => ({})).length).toBeGreaterThan(4);
+  });
+
+  test("is none if an agent logged it after the archive was begun", () => {
+    const changes = (atMs: number) => ({
+      endpointChanges: { ok: true as const, value: ["10.2.0.3", "10.2.0.99"].map((ip) => ({ ip, atMs })) },
+    });
+    expect(rolled(() => changes(startMs + minute))).toEqual([]);
+    expect(rolled(() => changes(startMs - minute)).length).toBeGreaterThan(4);
+  });
+
+  test("is none if the list of endpoints is newer than that of pods", () => {
+    expect(
+      rolled(({ ciliumEndpoints }) => ({
+        ciliumEndpoints: ciliumEndpoints.ok
+          ? {
+              ok: true as const,
+              value: ciliumEndpoints.value.map((e) =>
+                e.ip === "10.2.0.3"
+                  ? {
+                      ...e,
+                      name: e.name.replace(/[^-]*$/, "zz"),
+                      ip: "10.2.0.99",
+                      createdMs: startMs + minute,
+                    }
+                  : e,
+              ),
+            }
+          : ciliumEndpoints,
+      })),
+    ).toEqual([]);
+  });
 });

@@ -1,4 +1,10 @@
-import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type {
+  CiliumEndpointState,
+  ClusterSnapshot,
+  MeshSnapshot,
+  PodState,
+} from "#harness/model/mesh-snapshot.ts";
+import { podKey } from "./cluster-objects.ts";
 import type { Difference } from "./compare.ts";
 import type { ExportedState } from "./exported-state.ts";
 
@@ -17,18 +23,62 @@ interface Read {
 export const collectedMsOf = ({ collectedMs }: ClusterSnapshot): number | undefined =>
   collectedMs?.ok === true ? collectedMs.value : undefined;
 
+/** When the first cluster of a mesh was read; undefined for evidence without times. */
+export function firstReadMs(mesh: MeshSnapshot): number | undefined {
+  const times = mesh.clusters.flatMap((c) => collectedMsOf(c) ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** Addresses of endpoints that came or went while a mesh was read. */
+export const changingAddresses = (mesh: MeshSnapshot): ReadonlySet<string> => {
+  const firstMs = firstReadMs(mesh);
+  return new Set(
+    mesh.clusters.flatMap((c) => [
+      ...(c.changing?.ok === true ? c.changing.value : []),
+      ...movingAddresses(c, firstMs),
+    ]),
+  );
+};
+
 /**
- * Addresses of endpoints that were created while the clusters were read, or later than another cluster was: that one may
- * not have known them. Live evidence says itself which those are.
+ * Addresses of endpoints that came or went while the clusters were read, or later than another cluster was: what was read
+ * earlier has the one, what was read later the other. By what the agents logged, by the endpoints' own times, and by pods
+ * that were replaced between two lists. Live evidence says itself which those are.
  */
-export function youngAddresses(
-  { ciliumEndpoints, changing }: ClusterSnapshot,
-  firstMs: number | undefined,
-): string[] {
-  if (changing?.ok === true || firstMs === undefined || !ciliumEndpoints.ok) return [];
-  return ciliumEndpoints.value
-    .filter(({ createdMs = 0 }) => createdMs >= firstMs - spreadMs)
-    .flatMap((e) => [e.ip, ...(e.ipv6 === undefined ? [] : [e.ipv6])]);
+export function movingAddresses(cluster: ClusterSnapshot, firstMs: number | undefined): string[] {
+  const { ciliumEndpoints, endpointChanges, changing } = cluster;
+  if (changing?.ok === true || firstMs === undefined) return [];
+  const sinceMs = firstMs - spreadMs;
+  const logged = (endpointChanges?.ok === true ? endpointChanges.value : []).filter((c) => c.atMs >= sinceMs);
+  const young = (ciliumEndpoints.ok ? ciliumEndpoints.value : []).filter(
+    ({ createdMs = 0 }) => createdMs >= sinceMs,
+  );
+  return [
+    ...logged.map((c) => c.ip),
+    ...young.flatMap((e) => [e.ip, ...(e.ipv6 === undefined ? [] : [e.ipv6])]),
+    ...replacedPods(cluster, young).flatMap((p) => [p.ip, ...(p.ips ?? [])]),
+  ];
+}
+
+/** The workload's part of a pod's name: `shop/cart-7d84` of `shop/cart-7d84-x2x4z`. */
+const workloadOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+  `${namespace}/${name.replace(/-[^-]*$/, "")}`;
+
+/**
+ * Pods of a list that is older than the list of endpoints: a new endpoint has a pod that the list lacks or that has another
+ * address, and pods of the same workload have no endpoint any more.
+ */
+function replacedPods(
+  { pods, ciliumEndpoints }: ClusterSnapshot,
+  young: readonly CiliumEndpointState[],
+): readonly PodState[] {
+  if (!pods.ok || !ciliumEndpoints.ok || young.length === 0) return [];
+  const listed = new Set(pods.value.map((p) => `${podKey(p)} ${p.ip}`));
+  const came = new Set(young.filter((e) => !listed.has(`${podKey(e)} ${e.ip}`)).map(workloadOf));
+  const left = new Set(ciliumEndpoints.value.map((e) => `${podKey(e)} ${e.ip}`));
+  return pods.value.filter(
+    (p) => !p.hostNetwork && came.has(workloadOf(p)) && !left.has(`${podKey(p)} ${p.ip}`),
+  );
 }
 
 /**
@@ -77,8 +127,34 @@ export function withoutChanging(
 ): Difference[] {
   if (changing.size === 0) return [...differences];
   const last = (text: string | undefined): string => text?.split(" ").at(-1) ?? "";
-  return differences.filter(
-    ({ name, of, origin, held }) =>
-      ![name, name.replace(`${of}/`, ""), last(origin), last(held)].some((n) => changing.has(n)),
+  const isOf = ({ name, of, origin, held }: Difference): boolean =>
+    [name, name.replace(`${of}/`, ""), addressIn(name), last(origin), last(held)].some((n) =>
+      changing.has(n),
+    );
+  const settled = differences.filter((d) => !isOf(d));
+  const moved = settled.filter((d) => listsMoved(d, changing));
+  // A slice of an address that moved has another number of endpoints, too.
+  const slices = new Set(moved.filter((d) => d.object === "EndpointSlice").map(entryOf));
+  return settled.filter(
+    (d) => !moved.includes(d) && !(d.field === "serving endpoints" && slices.has(entryOf(d))),
   );
+}
+
+const entryOf = (d: Difference): string => JSON.stringify([d.place.text, d.name]);
+
+/** `10.1.1.4` of `10.1.1.4:8080/TCP(http)` or of `10.1.1.4:8080 of 10.11.0.9:80/TCP`. */
+const addressIn = (text: string): string => {
+  const [word = ""] = text.split(" ");
+  return word.slice(0, Math.max(0, word.lastIndexOf(":"))).replace(/^\[|\]$/g, "");
+};
+
+/** Whether two lists of addresses differ in those alone that came or went. */
+function listsMoved({ field, expected, held }: Difference, changing: ReadonlySet<string>): boolean {
+  if (field !== "backends" && field !== "addresses") return false;
+  const rest = (list: string | undefined): string =>
+    (list ?? "")
+      .split(" ")
+      .filter((word) => word !== "none" && !changing.has(word) && !changing.has(addressIn(word)))
+      .join(" ");
+  return rest(expected) === rest(held);
 }

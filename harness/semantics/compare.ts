@@ -13,17 +13,24 @@ export interface Place {
   /** The cluster that holds it. */
   readonly cluster: string;
   readonly node?: string;
+  /** The replica of clustermesh-apiserver whose kvstore it is, where there are several. */
+  readonly pod?: string;
   /** As the subject of a sentence: `the kvstore of west`. */
   readonly text: string;
 }
 
+const replica = (text: string, pod: string | undefined): Pick<Place, "text" | "pod"> =>
+  pod === undefined ? { text } : { text: `${text} in ${pod}`, pod };
+
 export const places = {
   api: (cluster: string): Place => ({ hop: "api", cluster, text: `the API server of ${cluster}` }),
-  kvstore: (cluster: string): Place => ({ hop: "kvstore", cluster, text: `the kvstore of ${cluster}` }),
-  cache: (cluster: string, of: string): Place => ({
-    hop: "cache",
-    cluster,
-    text: `the copy of ${of}'s data in the kvstore of ${cluster}`,
+  kvstore: (cluster: string, pod?: string): Place => ({
+    ...{ hop: "kvstore", cluster },
+    ...replica(`the kvstore of ${cluster}`, pod),
+  }),
+  cache: (cluster: string, of: string, pod?: string): Place => ({
+    ...{ hop: "cache", cluster },
+    ...replica(`the copy of ${of}'s data in the kvstore of ${cluster}`, pod),
   }),
   agent: (cluster: string, node: string): Place => ({
     ...{ hop: "agent", cluster, node },

@@ -1,5 +1,4 @@
 import type { AgentState, ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
-import type { KvstoreState } from "#harness/model/shared-state.ts";
 import {
   type AgentPlace,
   identityDifferences,
@@ -9,12 +8,13 @@ import {
 } from "./agent-differences.ts";
 import { agentState, nodeIp } from "./agent-state.ts";
 import { withoutAgent } from "./agents.ts";
-import { collectedMsOf, withoutChanges, withoutChanging, youngAddresses } from "./apart.ts";
+import { collectedMsOf, firstReadMs, movingAddresses, withoutChanges, withoutChanging } from "./apart.ts";
 import { type ClusterObjects, objectsOf } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
 import { type ExportedState, exportedState } from "./exported-state.ts";
 import { malformedDifferences, nodeAddresses, partNames, stateDifferences } from "./kvstore-differences.ts";
+import { type Kvstore, kvstoresOf } from "./kvstores.ts";
 import { maxClusters } from "./mesh-settings.ts";
 import { copiedState, isEmptyState, type PeerState, stateFromHeld } from "./peer-state.ts";
 import { serviceDifferences, serviceMapDifferences } from "./service-differences.ts";
@@ -32,9 +32,10 @@ interface Member {
   readonly snapshot: ClusterSnapshot;
   readonly objects: ClusterObjects;
   readonly exported: ExportedState;
-  readonly kvstore: KvstoreState | undefined;
-  /** What the others should read of it. */
-  readonly shared: PeerState;
+  /** Of each replica, as far as they were read. */
+  readonly kvstores: readonly Kvstore[];
+  /** What the others should read of it: from each of its kvstores, or what it exports. */
+  readonly shared: readonly [PeerState, ...PeerState[]];
 }
 
 /**
@@ -43,8 +44,7 @@ interface Member {
  * at every later step. A step that could not be read is passed over: the next is compared with the last one that was.
  */
 export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
-  const times = mesh.clusters.flatMap((c) => collectedMsOf(c) ?? []);
-  const firstMs = times.length === 0 ? undefined : Math.min(...times);
+  const firstMs = firstReadMs(mesh);
   const members = mesh.clusters.map((c) => memberOf(c, firstMs));
   const unread = members.flatMap(undecided);
   const differences = members.flatMap((member) => [
@@ -56,10 +56,17 @@ export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
   const known = knownClusters(members);
   for (const member of members) {
     const peers = members.filter((other) => other !== member);
-    const cached = peers.map((peer) => cacheDifferences(member, peer));
-    differences.push(...cached.flatMap((c) => c.differences));
-    const read = cached.flatMap((c) => c.peer ?? []);
-    differences.push(...agentDifferences(member, read, { known, unread }));
+    const kvstores = member.kvstores.length === 0 ? [undefined] : member.kvstores;
+    const reads = kvstores.map((kvstore) => ({
+      kvstore,
+      cached: peers.map((peer) => cacheDifferences(member, kvstore, peer)),
+    }));
+    differences.push(...reads.flatMap((r) => r.cached.flatMap((c) => c.differences)));
+    const sources = reads.map(({ kvstore, cached }) => ({
+      kvstore,
+      peers: cached.flatMap((c) => c.peer ?? []),
+    }));
+    differences.push(...agentDifferences(member, sources, { known, unread }));
   }
   const read = members.map(({ objects, snapshot, exported }) => ({
     ...{ name: objects.name, collectedMs: collectedMsOf(snapshot), exported },
@@ -81,23 +88,25 @@ function undecided({ objects, exported }: Member): string[] {
 
 function memberOf(snapshot: ClusterSnapshot, firstMs?: number): Member {
   const own = objectsOf(snapshot);
-  const young = youngAddresses(snapshot, firstMs);
-  const objects = young.length === 0 ? own : { ...own, changing: [...(own.changing ?? []), ...young] };
+  const moving = movingAddresses(snapshot, firstMs);
+  const objects = moving.length === 0 ? own : { ...own, changing: [...(own.changing ?? []), ...moving] };
   const exported = exportedState(objects);
-  const kvstore = snapshot.kvstore?.ok === true ? snapshot.kvstore.value : undefined;
+  const kvstores = kvstoresOf(snapshot);
   const maxConnectedClusters = maxClusters(objects);
+  const sharedBy = (kvstore: Kvstore | undefined): PeerState => ({
+    name: objects.name,
+    config: kvstore?.state.configs[objects.name] ?? { id: objects.id, maxConnectedClusters },
+    state: kvstore === undefined ? exported : stateFromHeld(kvstore.state.own, exported),
+  });
+  const [first, ...others] = kvstores;
   return {
-    ...{ snapshot, objects, exported, kvstore },
-    shared: {
-      name: objects.name,
-      config: kvstore?.configs[objects.name] ?? { id: objects.id, maxConnectedClusters },
-      state: kvstore === undefined ? exported : stateFromHeld(kvstore.own, exported),
-    },
+    ...{ snapshot, objects, exported, kvstores },
+    shared: [sharedBy(first), ...others.map(sharedBy)],
   };
 }
 
 const knownClusters = (members: readonly Member[]): KnownClusters => ({
-  maxConnectedClusters: Math.max(255, ...members.map((m) => m.shared.config.maxConnectedClusters)),
+  maxConnectedClusters: Math.max(255, ...members.map((m) => m.shared[0].config.maxConnectedClusters)),
   idOf: new Map(members.map((m) => [m.objects.name, m.objects.id])),
   podCidrs: new Map(
     members.map((m) => [m.objects.name, (m.objects.ciliumNodes ?? []).flatMap((n) => n.podCidrs)]),
@@ -112,19 +121,18 @@ const agentsMissing = ({ objects: { name, nodes = [] }, snapshot }: Member): Dif
   }));
 
 function kvstoreDifferences(
-  { objects, exported, kvstore, snapshot }: Member,
+  { objects, exported, kvstores, snapshot }: Member,
   unread: string[],
 ): Difference[] {
-  const at = { place: places.kvstore(objects.name), of: objects.name };
-  if (kvstore === undefined) {
-    unread.push(`kvstore of ${objects.name}: ${reasonOf(snapshot.kvstore)}`);
-    return [];
-  }
+  if (kvstores.length === 0) unread.push(`kvstore of ${objects.name}: ${reasonOf(snapshot.kvstore)}`);
   const allowedAddresses = new Set([...nodeAddresses(objects), ...(objects.changing ?? [])]);
-  return [
-    ...malformedDifferences(kvstore, at),
-    ...stateDifferences(exported, { ...at, state: kvstore.own, allowedAddresses }),
-  ];
+  return kvstores.flatMap(({ pod, state }) => {
+    const at = { place: places.kvstore(objects.name, pod), of: objects.name };
+    return [
+      ...malformedDifferences(state, at),
+      ...stateDifferences(exported, { ...at, state: state.own, allowedAddresses }),
+    ];
+  });
 }
 
 const reasonOf = (part: Part<unknown> | undefined): string =>
@@ -132,34 +140,40 @@ const reasonOf = (part: Part<unknown> | undefined): string =>
 
 /** What a cluster's KVStoreMesh copied of a peer, and the peer as its agents read it; none if nothing was copied. */
 function cacheDifferences(
-  { objects, kvstore, snapshot }: Member,
+  { objects, snapshot, kvstores }: Member,
+  kvstore: Kvstore | undefined,
   { shared, exported, objects: { changing = [] } }: Member,
 ): { differences: Difference[]; peer?: PeerState } {
-  const cache = kvstore?.caches[shared.name];
-  const told = snapshot.peers.ok && Object.hasOwn(snapshot.peers.value.kvstoreMesh, shared.name);
-  const copies = kvstore !== undefined && (told || Object.keys(kvstore.caches).length > 0);
-  const place = places.cache(objects.name, shared.name);
-  const at = { place, of: shared.name };
+  const [{ name, config }] = shared;
+  const { caches = {}, configs = {} } = kvstore?.state ?? {};
+  const cache = caches[name];
+  const told = snapshot.peers.ok && Object.hasOwn(snapshot.peers.value.kvstoreMesh, name);
+  const copies = told || kvstores.some(({ state }) => Object.keys(state.caches).length > 0);
+  const place = places.cache(objects.name, name, kvstore?.pod);
+  const at = { place, of: name };
   // Without any copy it has no KVStoreMesh, or was not read: its agents read the peer itself.
-  if (!copies) return { differences: [], peer: shared };
+  if (kvstore === undefined || !copies) {
+    // It is not known of which of several replicas.
+    const peer = shared.length > 1 ? { ...shared[0], state: exported } : shared[0];
+    return { differences: [], peer };
+  }
   if (cache === undefined || isEmptyState(cache))
-    return { differences: [{ kind: "missing", ...at, object: "cluster", name: shared.name, origin: "" }] };
+    return { differences: [{ kind: "missing", ...at, object: "cluster", name, origin: "" }] };
+  const held = { ...at, state: cache, allowedAddresses: new Set(changing) };
   return {
-    differences: stateDifferences(copiedState(shared), {
-      ...{ ...at, state: cache },
-      allowedAddresses: new Set(changing),
-    }),
-    peer: {
-      ...{ name: shared.name, config: kvstore?.configs[shared.name] ?? shared.config },
-      state: stateFromHeld(cache, exported),
-    },
+    // It is not known which replica of the peer it reads.
+    differences: fewest(shared.map((peer) => stateDifferences(copiedState(peer), held))),
+    peer: { name, config: configs[name] ?? config, state: stateFromHeld(cache, exported) },
   };
 }
 
+const fewest = (alternatives: readonly Difference[][]): Difference[] =>
+  alternatives.reduce((least, one) => (one.length < least.length ? one : least), alternatives[0] ?? []);
+
 /** Clusters that its agents may have read, or kept from before, and that are not known here. */
 function unknownPeers(
-  { objects, snapshot, kvstore }: Pick<Member, "objects" | "snapshot" | "kvstore">,
-  peers: readonly PeerState[],
+  { objects, snapshot }: Pick<Member, "objects" | "snapshot">,
+  { kvstore, peers }: Source,
   known: KnownClusters,
 ): string[] {
   const told = snapshot.peers.ok ? snapshot.peers.value : undefined;
@@ -167,50 +181,81 @@ function unknownPeers(
     ...known.idOf.keys(),
     ...Object.keys(told?.agents ?? {}),
     ...Object.keys(told?.kvstoreMesh ?? {}),
-    ...Object.keys(kvstore?.caches ?? {}),
+    ...Object.keys(kvstore?.state.caches ?? {}),
     ...snapshot.agents.flatMap(({ remotes }) => (remotes.ok ? remotes.value.map((r) => r.name) : [])),
   ]);
   return [...all].filter((name) => name !== objects.name && peers.every((p) => p.name !== name));
 }
 
+/** What agents read of the other clusters: from one replica of their own cluster. */
+interface Source {
+  readonly kvstore: Kvstore | undefined;
+  readonly peers: readonly PeerState[];
+}
+
+const comparedParts = ["nodeList", "identities", "ipcache", "services"] as const;
+
 function agentDifferences(
-  { objects, snapshot, kvstore }: Member,
-  peers: readonly PeerState[],
+  { objects, snapshot }: Member,
+  sources: readonly Source[],
   { known, unread }: { readonly known: KnownClusters; readonly unread: string[] },
 ): Difference[] {
-  const expected = agentState(objects, peers);
-  const services = serviceExpectation(
-    objects,
-    peers,
-    unknownPeers({ objects, snapshot, kvstore }, peers, known),
-  );
+  const expectations = sources.map((source) => ({
+    clusters: new Set([objects.name, ...source.peers.map((p) => p.name)]),
+    agents: agentState(objects, source.peers),
+    services: serviceExpectation(objects, source.peers, unknownPeers({ objects, snapshot }, source, known)),
+  }));
   const ipOf = new Map((objects.ciliumNodes ?? []).map((n) => [n.name, nodeIp(n.addresses ?? [])] as const));
   const addressOf = new Map(objects.nodes?.map((n) => [n.name, n.address]));
   return snapshot.agents.flatMap((agent) => {
-    const node = agent.node;
+    const { node } = agent;
+    for (const part of comparedParts) {
+      const held: Part<unknown> = agent[part];
+      if (!held.ok) unread.push(`agent of ${objects.name}/${node}: ${part}: ${held.why}`);
+    }
     const at: AgentPlace = {
       cluster: objects.name,
       node,
       nodeIp: ipOf.get(node) ?? (addressOf.get(node) || undefined),
     };
-    const compared = <K extends "ipcache" | "nodeList" | "identities" | "services">(
-      part: K,
-      compare: (held: Extract<AgentState[K], { ok: true }>["value"]) => Difference[],
-    ): Difference[] => {
-      const held: Part<unknown> = agent[part];
-      if (!held.ok) unread.push(`agent of ${objects.name}/${node}: ${part}: ${held.why}`);
-      return held.ok ? compare(held.value as Extract<AgentState[K], { ok: true }>["value"]) : [];
-    };
+    // It is not known which replica it reads; one that never had a cluster did not give it that cluster's nodes.
+    const read = clustersIn(agent, known);
+    const possible = expectations.filter((e) => [...read].every((name) => e.clusters.has(name)));
+    const from = possible.length === 0 ? expectations : possible;
     return [
-      ...compared("nodeList", (held) => nodeListDifferences(expected, held, at)),
-      ...compared("identities", (held) => identityDifferences(expected, held, { agent: at, known })),
-      ...compared("ipcache", (held) => ipcacheDifferences(expected, held, { agent: at, known })),
-      ...compared("services", (held) => [
-        ...(services === undefined
-          ? []
-          : serviceDifferences(services, held, { ...at, changing: known.changing })),
-        ...(agent.lbMaps.ok ? serviceMapDifferences(held, agent.lbMaps.value, at) : []),
-      ]),
+      ...fewest(from.map((expected) => differencesOf(agent, at, { expected, known }))),
+      ...(agent.services.ok && agent.lbMaps.ok
+        ? serviceMapDifferences(agent.services.value, agent.lbMaps.value, at)
+        : []),
     ];
   });
+}
+
+/** The clusters of the mesh whose nodes an agent lists. */
+const clustersIn = ({ nodeList }: AgentState, { idOf }: KnownClusters): ReadonlySet<string> =>
+  new Set(
+    (nodeList.ok ? nodeList.value : []).flatMap(({ name }) => {
+      const cluster = name.slice(0, Math.max(0, name.indexOf("/")));
+      return idOf.has(cluster) ? [cluster] : [];
+    }),
+  );
+
+interface AgentExpectation {
+  readonly agents: ReturnType<typeof agentState>;
+  readonly services: ReturnType<typeof serviceExpectation>;
+}
+
+function differencesOf(
+  { nodeList, identities, ipcache, services }: AgentState,
+  at: AgentPlace,
+  { expected, known }: { readonly expected: AgentExpectation; readonly known: KnownClusters },
+): Difference[] {
+  return [
+    ...(nodeList.ok ? nodeListDifferences(expected.agents, nodeList.value, at) : []),
+    ...(identities.ok ? identityDifferences(expected.agents, identities.value, { agent: at, known }) : []),
+    ...(ipcache.ok ? ipcacheDifferences(expected.agents, ipcache.value, { agent: at, known }) : []),
+    ...(services.ok && expected.services !== undefined
+      ? serviceDifferences(expected.services, services.value, { ...at, changing: known.changing })
+      : []),
+  ];
 }

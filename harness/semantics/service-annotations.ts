@@ -3,6 +3,8 @@ import { annotation } from "./annotations.ts";
 
 /** An annotation that does not mean what it looks like, and what to write. */
 interface AnnotationFault {
+  /** The annotation that was meant. */
+  readonly of: string;
   readonly what: string;
   readonly next: string;
   /** Whether it takes backends away from clients. */
@@ -39,6 +41,7 @@ function faultsOf([key, value]: readonly [string, string], version: string | und
   if (truths.includes(key) && !/^(?:true|false)$/i.test(value))
     return [
       {
+        of: key === annotation.oldGlobal ? annotation.global : key,
         what: `${shown} is read as "false": any value but "true" is`,
         next: `set ${key} to "true" or "false"`,
         breaks: true,
@@ -48,6 +51,7 @@ function faultsOf([key, value]: readonly [string, string], version: string | und
   if (key === annotation.globalNamespace)
     return [
       {
+        of: annotation.global,
         what: `${shown} is for namespaces, and has no effect on a service`,
         next: `use ${annotation.global}`,
         breaks: false,
@@ -55,7 +59,12 @@ function faultsOf([key, value]: readonly [string, string], version: string | und
     ];
   if (!known.has(key) && looksKnown.test(key))
     return [
-      { what: `${shown} is no annotation that Cilium knows`, next: `use ${nearest(key)}`, breaks: false },
+      {
+        of: nearest(key),
+        what: `${shown} is no annotation that Cilium knows`,
+        next: `use ${nearest(key)}`,
+        breaks: false,
+      },
     ];
   return [];
 }
@@ -70,7 +79,12 @@ function contradictions(annotations: Readonly<Record<string, string>>): Annotati
     const [a, b] = [annotations[now], annotations[old]];
     if (a === undefined || b === undefined || a.toLowerCase() === b.toLowerCase()) return [];
     return [
-      { what: `${now} is ${a}, ${old} is ${b}: the first counts`, next: `remove ${old}`, breaks: false },
+      {
+        of: now,
+        what: `${now} is ${a}, ${old} is ${b}: the first counts`,
+        next: `remove ${old}`,
+        breaks: false,
+      },
     ];
   });
 }
@@ -89,6 +103,7 @@ function affinityFault(
   const excludes = version !== undefined && !isAtLeast(version, "1.19.6");
   return [
     {
+      of: annotation.affinity,
       what: `${shown} is not understood: ${excludes ? `Cilium ${version} then leaves out the backends of other clusters` : "it counts as none"}`,
       next: `set ${key} to "local", "remote" or "none"`,
       breaks: excludes,

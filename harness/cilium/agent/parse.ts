@@ -2,9 +2,9 @@ import { z } from "zod";
 import { hostPort } from "#harness/lib/cidr.ts";
 import { durationMs } from "#harness/lib/duration.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { FailingController } from "#harness/model/mesh-snapshot.ts";
 import type {
   EndpointEntry,
+  FailingController,
   HealthReport,
   IdentityEntry,
   IpcacheEntry,

@@ -46,6 +46,8 @@ k8s:app=b;
 {"cluster":"west","namespace":"shop","name":"cart"}
 # cilium/state/endpointslices/v1/east/shop/cart-x
 {"cluster":"east","clusterID":1,"namespace":"shop","name":"cart-x","labels":{"kubernetes.io/service-name":"cart"},"endpoints":[{"addresses":["10.1.1.7"],"conditions":{"serving":false}}]}
+# cilium/synced/east/cilium/state/ip/v1
+2026-11-21T09:29:15Z
 `;
 
 test("the own entries and each copy, by kind", () => {

@@ -263,15 +263,26 @@ function readExport(name: string, json: string): { name: string } {
   return ofKey(name, `${own.cluster}/${own.namespace}/${own.name}`, { name });
 }
 
+/** Whether a cluster says that it marks what is complete (`SyncedCanaries`, pkg/clustermesh/types/types.go@1.20.2). */
+const isMarked = (config: string): boolean => /"syncedCanaries"\s*:\s*true/.test(config);
+
 /**
  * The output of `clustermesh-apiserver clustermesh-dbg kvstore list` or `cilium-dbg kvstore get --recursive`, as a
- * sysdump keeps it: `# KEY` and the value on the next line.
+ * sysdump keeps it: `# KEY` and the value on the next line. Throws if the list is cut off, because what it lacks would look
+ * as if the kvstore lacked it.
  */
 export function readKvstoreList(list: string): KvstoreState {
   const entries: [string, Uint8Array][] = [];
   const lines = list.split("\n");
+  const last = lines.pop();
+  if (last !== "") throw new Error("it is cut off: its last line has no end");
+  if (lines.at(-1)?.startsWith("# ") === true) throw new Error("it is cut off: its last key has no value");
   for (const [i, line] of lines.entries())
     if (line.startsWith(`# ${sharedPrefix}`))
       entries.push([line.slice(`# ${sharedPrefix}`.length), Buffer.from(lines[i + 1] ?? "")]);
+  // Keys are sorted, and these are the last; a cluster's writer sets its own after all others.
+  const marks = entries.some(([key, value]) => key.startsWith("cluster-config/") && isMarked(text(value)));
+  if (marks && !entries.some(([key]) => key.startsWith("synced/")))
+    throw new Error("it is cut off, or its writer has not finished: it has no key under cilium/synced/");
   return readKvstore(entries);
 }

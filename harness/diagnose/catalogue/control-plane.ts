@@ -57,9 +57,11 @@ export const controlPlaneKinds = {
   "container-not-ready": {
     layer: "control plane",
     severity: "broken",
-    meaning: "A container of Cilium or CoreDNS is not ready or crashes.",
-    confirm: "`kubectl -n kube-system get pods`, and the log of the container's last run with `--previous`.",
-    remedy: "Correct what the log names.",
+    meaning:
+      "A container of Cilium or CoreDNS is not ready or crashes. With OOMKilled, the kernel killed it because its memory limit was reached, which its log does not show.",
+    confirm:
+      "`kubectl -n kube-system get pods`, the log of the container's last run with `--previous`, and `kubectl describe pod`: its last state and exit code.",
+    remedy: "Correct what the log names; after OOMKilled, raise the memory limit in the Helm values.",
   },
   "workload-not-ready": {
     layer: "control plane",

@@ -75,7 +75,7 @@ export const objectKinds = {
     layer: "services",
     severity: "suspect",
     meaning:
-      "A service is global in one cluster and not in another. The latter neither uses other backends nor shares its own.",
+      "A service is global in one cluster and not in another. The latter neither uses other backends nor shares its own. If it has no ready backend of its own, its clients have none, and the finding is `broken`.",
     confirm: "The annotations of the service in each cluster.",
     remedy: "Annotate it in every cluster.",
   },
@@ -99,7 +99,7 @@ export const objectKinds = {
     layer: "services",
     severity: "suspect",
     meaning:
-      "An annotation of a service has a name or value that this version of Cilium does not understand, or reads otherwise than it looks.",
+      "An annotation of a service has a name or value that this version of Cilium does not understand, or reads otherwise than it looks. If a service without a ready backend of its own is not global because of it, its clients have none, and the finding is `broken`.",
     confirm: "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.metadata.annotations}'`.",
     remedy: "Use a value that the finding lists, or upgrade to the version that it names.",
   },
@@ -178,7 +178,8 @@ export const objectKinds = {
   unread: {
     layer: "evidence",
     severity: "unread",
-    meaning: "Something could not be read, so it is not judged, and nothing says that it is healthy.",
+    meaning:
+      "Something could not be read, is missing although it was expected, or is cut off before its end, so it is not judged, and nothing says that it is healthy.",
     confirm: "The reason is in the finding.",
     remedy: "Run `diagnose` again, or supply the missing archive or file.",
   },

@@ -1,10 +1,13 @@
-import { readKvstoreList } from "#harness/cilium/kvstore/shared-state.ts";
+import { readEndpointLog } from "#harness/cilium/agent/endpoint-log.ts";
+import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import { versionOfAgents } from "#harness/cilium/object-states.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { visible } from "#harness/lib/visible.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
+import type { EndpointChange } from "#harness/model/snapshot.ts";
 import { notCollected, notSupplied } from "../evidence.ts";
-import { type AgentOutput, agentEvidence, commandOutput, first } from "./agents.ts";
+import { type AgentOutput, agentEvidence, commandOutput, first, moreFilesOf } from "./agents.ts";
 import type { Dump } from "./dumps.ts";
 import { shown } from "./intake.ts";
 import {
@@ -12,15 +15,14 @@ import {
   configCommand,
   hostnameCommand,
   isAgentPart,
+  isRequired,
   objectFiles,
-  requiredFiles,
-  troubleshootCommand,
   withoutTime,
 } from "./layout.ts";
-import { objectsOf, slicesOf, yamlOf } from "./objects.ts";
+import { objectsOf, slicesOf, wholeYamlOf } from "./objects.ts";
 import { meshUsersOfValues, type Peers, peersOf } from "./peers.ts";
+import { replicaEvidence } from "./replicas.ts";
 import { certificateFiles } from "./secrets.ts";
-import { kvstoreMeshText } from "./tables.ts";
 
 const again = "collect the sysdump again; cilium-sysdump.log in the archive says what failed";
 
@@ -28,13 +30,17 @@ const again = "collect the sysdump again; cilium-sysdump.log in the archive says
 export function clusterEvidence(dump: Dump): {
   readonly cluster: string | undefined;
   readonly evidence: Map<string, string>;
+  /** By the agents' logs, at any time. */
+  readonly endpointChanges: readonly EndpointChange[];
 } {
   const reader = new DumpReader(dump);
-  return { cluster: reader.read(), evidence: reader.evidence };
+  const cluster = reader.read();
+  return { cluster, evidence: reader.evidence, endpointChanges: reader.endpointChanges };
 }
 
 class DumpReader {
   readonly evidence = new Map<string, string>();
+  readonly endpointChanges: EndpointChange[] = [];
   readonly #dump: Dump;
   readonly #unread: UnreadFile[] = [];
   /** Files whose absence is reported already. */
@@ -52,10 +58,10 @@ class DumpReader {
     this.#objects();
     for (const [name, text] of certificateFiles(this.#dump.files, (name, why) => this.#say(name, why)))
       this.evidence.set(name, text);
-    const agents = this.#agents();
+    this.#agents();
     const helm = this.#helm();
-    this.#kvstoreMesh();
-    if (this.#dump.files.size > 0) this.#peers(helm, config.namespace, agents);
+    this.#replicas();
+    if (this.#dump.files.size > 0) this.#peers(helm, config.namespace);
     if (this.#unread.length > 0) this.evidence.set("unread.json", JSON.stringify(this.#unread));
     return config.cluster ?? clusterOfValues(helm);
   }
@@ -112,7 +118,7 @@ class DumpReader {
     const text = this.#dump.files.get(name);
     if (text === undefined || text.trim() === "") return undefined;
     try {
-      return yamlOf(text);
+      return wholeYamlOf(text);
     } catch (error) {
       this.#reported.add(name);
       this.#say(name, messageOf(error));
@@ -123,24 +129,34 @@ class DumpReader {
   #objects(): void {
     const failed = new Map<string, string>();
     for (const [from, to] of Object.entries(objectFiles)) {
-      const found = this.#list(from, (why) => failed.set(to, why));
+      const found = this.#list(from, (why) => failed.set(from, why));
       if (found === undefined) continue;
       const existing = JSON.parse(this.evidence.get(to) ?? "[]") as KubeObject[];
       this.evidence.set(to, JSON.stringify([...existing, ...found]));
       if (from === "k8s-pods") this.#pods = found;
     }
-    for (const [to, why] of failed) {
-      if (reportedParts.has(to)) this.#failed(to, why);
+    for (const [from, why] of failed) {
+      const to = objectFiles[from] ?? "";
+      // Of the two files of deployments the other may have been read.
+      if (reportedParts.has(to) && !this.evidence.has(to)) this.#failed(to, why);
       // An archive of bugtool has no objects at all.
-      else if (this.#dump.files.size > 0) this.#say(to.replace(/\.json$/, ""), why);
+      else if (this.#dump.files.size > 0) this.#say(from, why);
     }
-    if (this.evidence.has("endpointslices.json") && !failed.has("endpointslices.json")) return;
+    this.#pools();
+    if (this.evidence.has("endpointslices.json") && !failed.has("k8s-endpointslices")) return;
     // Old CLIs collect only these; newer ones collect both.
     const endpoints = this.#list("k8s-endpoints", () => {});
     if (endpoints !== undefined)
       this.evidence.set("endpointslices.json", JSON.stringify(slicesOf(endpoints)));
-    else if (!failed.has("endpointslices.json"))
+    else if (!failed.has("k8s-endpointslices"))
       this.#failed("endpointslices.json", `${this.#absence()} k8s-endpointslices, and no k8s-endpoints`);
+  }
+
+  /** The Cilium CLI leaves an empty file where it could not list them: that does not say that there are none. */
+  #pools(): void {
+    const [from, to] = ["ciliumloadbalancerippools", "loadbalancerpools.json"];
+    if (!this.evidence.has(to) && this.#dump.files.has(`${from}.yaml`))
+      this.evidence.set(to, `${notCollected}${from}.yaml holds no list`);
   }
 
   #absence(): string {
@@ -153,11 +169,12 @@ class DumpReader {
     const name = `${from}.yaml`;
     const text = this.#dump.files.get(name);
     const skipped = this.#dump.skipped.get(`/${name}`);
+    const hasApiserver = this.#pods.some((p) => isApiserver(p));
     if (skipped !== undefined) fail(`${name}: ${skipped.why}`);
     else if (text === undefined) {
-      if (requiredFiles.has(from)) fail(`${this.#absence()} ${from}`);
+      if (isRequired(from, hasApiserver)) fail(`${this.#absence()} ${from}`);
     } else if (text.trim() === "") {
-      if (requiredFiles.has(from)) fail(`${name} is empty: the Cilium CLI could not collect it`);
+      if (isRequired(from, hasApiserver)) fail(`${name} is empty: the Cilium CLI could not collect it`);
     } else
       try {
         // Cilium supports 5,000 nodes; each is compared with every other one.
@@ -168,23 +185,24 @@ class DumpReader {
     return undefined;
   }
 
-  /** Returns the output of each agent that was read. */
-  #agents(): AgentOutput[] {
+  #agents(): void {
     const nodeOf = new Map(this.#pods.map((p) => [p.metadata.name, String(p.spec?.nodeName ?? "")]));
-    const read: AgentOutput[] = [];
+    const expected = new Set([...this.#dump.agents.values()].flatMap(moreFilesOf));
     for (const [pod, output] of this.#dump.agents) {
       const node = nodeOf.get(pod) || nodeOfOutput(output);
       if (node === undefined) {
         this.#say(`agent ${shown(pod)}`, "neither k8s-pods nor its own output says on which node it runs");
         continue;
       }
-      const found = agentEvidence(node, output, (names) => this.#skippedOf(pod, names));
+      const found = agentEvidence(node, output, {
+        expected,
+        skipped: (names) => this.#skippedOf(pod, names),
+        fail: (what, why) => this.#say(what, why),
+      });
       for (const [name, text] of found) this.evidence.set(name, text);
       if (!found.has(`agent-${node}-status.json`)) continue;
-      read.push(output);
-      if (pod !== "") this.evidence.set(`agent-${node}-log.txt`, this.#log(`logs-${pod}-cilium-agent.log`));
+      if (pod !== "") this.#log(node, `logs-${pod}-cilium-agent.log`);
     }
-    return read;
   }
 
   #skippedOf(pod: string, names: readonly string[]): string | undefined {
@@ -193,9 +211,14 @@ class DumpReader {
       .find((why) => why !== undefined);
   }
 
-  #log(name: string): string {
+  #log(node: string, name: string): void {
     const skipped = this.#dump.skipped.get(`/${name}`)?.why;
-    return this.#dump.files.get(name) ?? `${notCollected}${skipped ?? `the archive has no ${name}`}`;
+    const text = this.#dump.files.get(name);
+    this.evidence.set(
+      `agent-${node}-log.txt`,
+      text === undefined ? `${notCollected}${skipped ?? `the archive has no ${name}`}` : meshLines(text),
+    );
+    for (const change of readEndpointLog(text ?? "")) this.endpointChanges.push(change);
   }
 
   #helm(): unknown {
@@ -205,43 +228,38 @@ class DumpReader {
     return helm;
   }
 
-  #kvstoreMesh(): void {
-    for (const [name, text] of this.#dump.files) {
-      if (text.trim() === "") continue;
-      if (/-kvstoremesh-status\.json$/.test(name)) this.evidence.set("kvstoremesh-status.json", text);
-      else if (/-kvstoremesh-status\.txt$/.test(name) && !this.evidence.has("kvstoremesh-status.json"))
-        this.evidence.set("kvstoremesh-status.json", kvstoreMeshText(text));
-      else if (/-kvstoremesh-troubleshoot\.txt$/.test(name))
-        this.evidence.set("kvstoremesh-troubleshoot.txt", text);
-      // Of several replicas each has all keys that it wrote itself and its own copies: one is enough.
-      else if (/-apiserver-kvstore-list\.txt$/.test(name) && text.includes("# cilium/"))
-        this.evidence.set("kvstore.json", JSON.stringify(readKvstoreList(text)));
-      else if (/-kvstoremesh\.log$/.test(name)) this.evidence.set("kvstoremesh-log.txt", text);
-    }
-    if (this.evidence.has("kvstoremesh-status.json")) return;
-    const running = this.#pods.find((p) => runs(p, "kvstoremesh"));
-    if (running === undefined) return;
-    this.#failed(
-      "kvstoremesh-status.json",
-      `the archive has no status of KVStoreMesh in ${shown(running.metadata.name)}; it needs Cilium 1.16 and Cilium CLI 0.16, or later`,
-    );
+  #replicas(): void {
+    const found = replicaEvidence({
+      files: this.#dump.files,
+      pods: this.#pods,
+      cilium: versionOfAgents(this.#pods),
+      skipped: (name) => this.#skippedOf("", [name]),
+    });
+    for (const [name, text] of found) this.evidence.set(name, text);
   }
 
-  #peers(helm: unknown, namespace: string, agents: readonly AgentOutput[]): void {
-    const [agentTroubleshoot] = agents.flatMap((output) => first(output, troubleshootCommand) ?? []);
-    const peers: Peers | undefined = peersOf({
-      helm,
-      agentTroubleshoot: agentTroubleshoot && commandOutput(agentTroubleshoot).text,
-      kvstoreMeshTroubleshoot: this.evidence.get("kvstoremesh-troubleshoot.txt"),
-      namespace,
-    });
+  #peers(helm: unknown, namespace: string): void {
+    // Of several agents or replicas all have the same peers.
+    const printed = (name: RegExp): string | undefined =>
+      [...this.evidence].find(([n, text]) => name.test(n) && !text.startsWith(notCollected))?.[1];
+    const kvstoreMeshTroubleshoot = printed(/kvstoremesh-troubleshoot\.txt$/);
+    const isLost = [...this.evidence.keys()].some((n) => n.endsWith("kvstoremesh-troubleshoot.txt"));
+    const peers: Peers | undefined =
+      helm === undefined && kvstoreMeshTroubleshoot === undefined && isLost
+        ? undefined
+        : peersOf({
+            helm,
+            agentTroubleshoot: printed(/^agent-.*-troubleshoot\.txt$/),
+            kvstoreMeshTroubleshoot,
+            namespace,
+          });
     const users = meshUsersOfValues(helm);
     if (users !== undefined) this.evidence.set("mesh-users.json", JSON.stringify(users));
     if (peers !== undefined) this.evidence.set("peers.json", JSON.stringify(peers));
     else if (!this.#reported.has("cilium-helm-values.yaml"))
       this.#say(
         "configured peers",
-        "the archive has neither the values of a Helm release nor output of `cilium-dbg troubleshoot clustermesh`",
+        "the archive has neither the values of a Helm release nor the output of `troubleshoot` of each that has peers",
         "compare the secrets cilium-clustermesh and cilium-kvstoremesh by hand",
       );
   }
@@ -276,5 +294,7 @@ interface Container {
   readonly name?: string;
 }
 
-const runs = ({ spec, status }: KubeObject, container: string): boolean =>
-  status?.phase === "Running" && ((spec?.containers ?? []) as Container[]).some((c) => c.name === container);
+const isApiserver = ({ metadata, spec, status }: KubeObject): boolean =>
+  metadata.name.startsWith("clustermesh-apiserver-") &&
+  status?.phase === "Running" &&
+  ((spec?.containers ?? []) as Container[]).some((c) => c.name === "apiserver");

@@ -137,6 +137,7 @@ export function exampleDump(options: ExampleOptions = {}): Record<string, string
     "k8s-endpointslices": [],
     "k8s-namespaces": [{ metadata: { name: "kube-system", uid: `uid-of-${cluster}` } }],
     "k8s-networkpolicies": [],
+    "k8s-events": [],
     ciliumnodes: nodes.map((name) => ({
       metadata: { name },
       spec: {
@@ -159,11 +160,15 @@ export function exampleDump(options: ExampleOptions = {}): Record<string, string
   const file = (name: string, extension: string): string => `d/${name}-${exampleTime}.${extension}`;
   return {
     [file("cilium-configmap", "yaml")]: toYaml({
+      apiVersion: "v1",
       data: { "cluster-name": cluster, "cluster-id": "1" },
+      kind: "ConfigMap",
       metadata: named("cilium-config"),
     }),
     [file("cilium-helm-values", "yaml")]: toYaml({ cluster: { name: cluster, id: 1 } }),
     [file("cilium-operator-deployment", "yaml")]: toYaml({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
       metadata: named("cilium-operator"),
       spec: { replicas: 1 },
       status: { readyReplicas: 1 },

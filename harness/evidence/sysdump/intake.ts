@@ -14,7 +14,7 @@ export const limits = {
   fileBytes: 64 * 1024 ** 2,
   /** Logs are filtered while they are read, so this limits time, not memory. */
   logBytes: 256 * 1024 ** 2,
-  /** Of a log, the lines that are kept. */
+  /** Of a log, the lines of each kind that are kept. */
   keptLogBytes: 1024 ** 2,
   /** What is kept of all files together. */
   readBytes: 512 * 1024 ** 2,
@@ -46,7 +46,8 @@ export interface Skipped {
  */
 export type Use =
   | { readonly as: "text" | "bugtool" }
-  | { readonly as: "log"; readonly line: (line: string) => boolean };
+  | { readonly as: "log"; readonly lines: readonly KindOfLine[] };
+type KindOfLine = (line: string) => boolean;
 export type Expected = (name: string) => Use | undefined;
 
 /** A name from an archive, for a message. */
@@ -143,7 +144,7 @@ export class Intake {
   async #read({ name, open }: Entry, use: Exclude<Use, { as: "bugtool" }>, most: number): Promise<void> {
     try {
       const content = this.#counted(open());
-      const text = use.as === "log" ? await linesOf(content, use.line, most) : await textOf(content, most);
+      const text = use.as === "log" ? await linesOf(content, use.lines, most) : await textOf(content, most);
       this.#kept += text.length;
       this.files.set(name, text);
     } catch (error) {
@@ -165,32 +166,43 @@ async function textOf(source: AsyncIterable<Uint8Array>, most: number): Promise<
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** The last of the matching lines. A line longer than Cilium's is dropped while it is read. */
+/** The last lines of one kind: many of one do not push out those of another. */
+class LastLines {
+  #kept: string[] = [];
+  #size = 0;
+
+  get lines(): readonly string[] {
+    return this.#kept;
+  }
+
+  add(line: string): void {
+    this.#kept.push(line);
+    this.#size += line.length + 1;
+    if (this.#size <= 2 * limits.keptLogBytes) return;
+    // Dropped in one go, because removing one line at a time would move all others each time.
+    while (this.#size > limits.keptLogBytes && this.#kept.length > 1) {
+      const half = this.#kept.slice(0, Math.ceil(this.#kept.length / 2));
+      this.#kept = this.#kept.slice(half.length);
+      this.#size -= half.reduce((sum, line) => sum + line.length + 1, 0);
+    }
+  }
+}
+
+/** The last of the lines of each kind, one kind after the other. A line longer than Cilium's is dropped while it is read. */
 async function linesOf(
   source: AsyncIterable<Uint8Array>,
-  keep: (line: string) => boolean,
+  kinds: readonly KindOfLine[],
   most: number,
 ): Promise<string> {
   const longest = 16 * 1024;
   const decoder = new TextDecoder();
-  let kept: string[] = [];
-  let keptSize = 0;
+  const kept = kinds.map((isOf) => ({ isOf, last: new LastLines() }));
   let size = 0;
   let rest = "";
   let overlong = false;
   const take = (line: string): void => {
-    if (!overlong && line.length <= longest && keep(line)) {
-      kept.push(line);
-      keptSize += line.length + 1;
-    }
+    if (!overlong && line.length <= longest) kept.find(({ isOf }) => isOf(line))?.last.add(line);
     overlong = false;
-    if (keptSize <= 2 * limits.keptLogBytes) return;
-    // Dropped in one go, because removing one line at a time would move all others each time.
-    while (keptSize > limits.keptLogBytes && kept.length > 1) {
-      const half = kept.slice(0, Math.ceil(kept.length / 2));
-      kept = kept.slice(half.length);
-      keptSize -= half.reduce((sum, line) => sum + line.length + 1, 0);
-    }
   };
   for await (const chunk of source) {
     size += chunk.length;
@@ -205,5 +217,5 @@ async function linesOf(
     }
   }
   if (rest !== "") take(rest);
-  return kept.join("\n");
+  return kept.flatMap(({ last }) => last.lines).join("\n");
 }

@@ -1,3 +1,4 @@
+import { isEndpointLine } from "#harness/cilium/agent/endpoint-log.ts";
 import { isMeshLine } from "#harness/cilium/agent/mesh-log.ts";
 import type { Use } from "./intake.ts";
 import { identityTable, mapTable, statusText } from "./tables.ts";
@@ -31,11 +32,18 @@ export const objectFiles: Readonly<Record<string, string>> = {
 };
 
 /** Every version of the Cilium CLI writes these, whatever is installed. */
-export const requiredFiles: ReadonlySet<string> = new Set([
-  ...["k8s-nodes", "k8s-pods", "k8s-services", "k8s-namespaces", "k8s-networkpolicies"],
+const requiredFiles: ReadonlySet<string> = new Set([
+  ...["k8s-nodes", "k8s-pods", "k8s-services", "k8s-namespaces", "k8s-networkpolicies", "k8s-events"],
   ...["ciliumnodes", "ciliumendpoints", "ciliumidentities", "ciliumnetworkpolicies"],
   ...["ciliumclusterwidenetworkpolicies", "cilium-daemonset", "cilium-operator-deployment"],
 ]);
+
+/** The same where clustermesh-apiserver runs. */
+const requiredOfMesh = "clustermesh-apiserver-deployment";
+
+/** Whether an archive of the Cilium CLI must have a file with objects. */
+export const isRequired = (name: string, hasApiserver: boolean): boolean =>
+  requiredFiles.has(name) || (hasApiserver && name === requiredOfMesh);
 
 /** Other files of a sysdump. `k8s-endpoints` replaces the EndpointSlices, which CLIs before 0.16 did not collect. */
 const otherFiles: readonly string[] = ["k8s-endpoints", "cilium-configmap", "cilium-helm-values"];
@@ -55,6 +63,8 @@ export interface AgentFile {
   readonly to: string;
   /** Recognizes the output, so that an error message is not read as an empty table. */
   readonly looksRight: RegExp;
+  /** A later part that every version prints, so that output which ends before it is not read as complete. */
+  readonly alsoHas?: RegExp;
   /** Converts it to the JSON of the live tool. */
   readonly read: (text: string) => string;
 }
@@ -67,6 +77,7 @@ export const agentFiles: readonly AgentFile[] = [
     names: tool("status---verbose"),
     to: "status.json",
     looksRight: /^(KVStore|Kubernetes|Cilium):/m,
+    alsoHas: /^Controller Status:/m,
     read: statusText,
   },
   { names: tool("node-list--o-json"), to: "node-list.json", looksRight: /^\s*\[/, read: asItIs },
@@ -137,10 +148,11 @@ export function useOf(path: string): Use | undefined {
   }
   if (
     /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\.(txt|json)$/.test(bare) ||
-    /^clustermesh-apiserver-.*-apiserver-kvstore-list\.txt$/.test(bare) ||
+    /^clustermesh-apiserver-.*-(apiserver|kvstoremesh)-kvstore-list\.txt$/.test(bare) ||
     bare === "cilium-sysdump.log"
   )
     return { as: "text" };
-  if (/^logs-.*-(cilium-agent|kvstoremesh)\.log$/.test(bare)) return { as: "log", line: isMeshLine };
+  if (/^logs-.*-kvstoremesh\.log$/.test(bare)) return { as: "log", lines: [isMeshLine] };
+  if (/^logs-.*-cilium-agent\.log$/.test(bare)) return { as: "log", lines: [isMeshLine, isEndpointLine] };
   return /^cilium-bugtool-.*\.(tar|tar\.gz|tgz)$/.test(name) ? { as: "bugtool" } : undefined;
 }

@@ -1,6 +1,7 @@
 import { parse as parseYaml } from "yaml";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
+import { cutOffList, cutOffText, cutOffValue } from "./cut-off.ts";
 import { mib } from "./intake.ts";
 
 /** An object of an API server is smaller; parsed YAML takes many times its length in memory. */
@@ -39,10 +40,21 @@ function refuseDeep(text: string): void {
   if (/^ *(?:[-?] +){50}/m.test(text) || /^ {2000}/m.test(text)) throw new Error("it is nested too deep");
 }
 
-/** The objects of a `List`, or the object itself. Throws if it is neither, or has more than `most`, with the reason. */
+/** The same of a file that must be whole. */
+export function wholeYamlOf(text: string): unknown {
+  const value = yamlOf(text);
+  const cutOff = cutOffValue(value, text);
+  if (cutOff !== undefined) throw new Error(cutOff);
+  return value;
+}
+
+/**
+ * The objects of a `List`, or the object itself. Throws if it is neither, is cut off or has more than `most`, with the
+ * reason.
+ */
 export function objectsOf(text: string, most = 250_000): KubeObject[] {
   const items = itemsOf(text, most);
-  const values = items ?? listed(yamlOf(text));
+  const values = items ?? listed(wholeYamlOf(text));
   if (values === undefined) throw new Error("it has neither items nor metadata");
   if (values.length > most) throw new Error(`it has more than ${most} items`);
   const wrong = values.findIndex((v) => !isObject(v));
@@ -94,6 +106,9 @@ function itemsOf(text: string, most: number): unknown[] | undefined {
     line += item.split("\n").length - 1;
     at = end;
   }
+  // Also where every item that is there can be parsed: the last may lack some of its fields.
+  const cutOff = cutOffList(text.slice(0, begin.index), text.slice(at)) ?? cutOffText(text);
+  if (cutOff !== undefined) throw new Error(cutOff);
   return items;
 }
 

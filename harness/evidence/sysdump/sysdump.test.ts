@@ -58,6 +58,7 @@ const dump = (cluster: string, peer: string, port: number): Record<string, strin
     `   ${peer}: not-ready, 0 nodes, 0 endpoints, 0 identities, 0 services`,
     "   └  Waiting for initial connection to be established",
     "   └  remote configuration: expected=unknown, retrieved=unknown",
+    "",
   ].join("\n"),
   [`d/cilium-bugtool-cilium-abc-${at}/cmd/cilium-dbg-bpf-ipcache-list.md`]:
     "IP PREFIX/ADDRESS   IDENTITY\n10.1.1.27/32        identity=70287 encryptkey=0 tunnelendpoint=172.19.0.3 flags=hastunnel   \n",

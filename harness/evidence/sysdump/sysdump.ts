@@ -10,6 +10,9 @@ import { refusal, type Skipped, shown } from "./intake.ts";
 import { configCommand, useOf, withoutTime } from "./layout.ts";
 import { startOf } from "./start-time.ts";
 
+/** Other archives of the mesh may have been begun earlier; a change before that is of no use. */
+const changesMs = 3_600_000;
+
 /** One cluster in an archive of Cilium's tools: the same files as live evidence. */
 export interface Sysdump {
   readonly cluster: string;
@@ -50,13 +53,17 @@ export async function readSysdumps(path: string): Promise<Sysdump[]> {
   }
   const found = new Map<string, Map<string, string>>();
   for (const dump of dumps) {
-    const { cluster, evidence } = clusterEvidence(dump);
+    const { cluster, evidence, endpointChanges } = clusterEvidence(dump);
     if (cluster === undefined) throw notSysdump(path, [...dump.skipped.values(), ...unnamed(evidence)]);
     // It becomes a part of every message.
     if (!/^[\w.-]{1,63}$/.test(cluster))
       throw refusal(path, `cilium-configmap: ${JSON.stringify(shown(cluster))} is not a cluster name`);
     const atMs = startOf(dump.paths, evidence);
-    if (atMs !== undefined) evidence.set("collected.json", JSON.stringify({ atMs }));
+    if (atMs !== undefined) {
+      evidence.set("collected.json", JSON.stringify({ atMs }));
+      const recent = endpointChanges.filter((c) => c.atMs > atMs - changesMs);
+      evidence.set("endpoint-changes.json", JSON.stringify(recent));
+    }
     const twin = found.get(cluster);
     if (twin !== undefined && hasObjects(twin) && hasObjects(evidence))
       throw new MeshproofError(

@@ -1,0 +1,34 @@
+import type { EndpointChange } from "#harness/model/snapshot.ts";
+
+// What an agent logs of the endpoints on its node.
+
+/** A longer line is not Cilium's, and would take long to match. */
+const longestLine = 8192;
+
+/** In text (`msg="New endpoint"`) and in JSON (`"msg":"New endpoint"`). */
+const sentence = /\bmsg(?:=|"\s*:\s*)"(?:New|Removed) endpoint"/;
+
+/** Whether a log line says that an endpoint came or went. */
+export const isEndpointLine = (line: string): boolean =>
+  (line.includes("New endpoint") || line.includes("Removed endpoint")) &&
+  line.length <= longestLine &&
+  sentence.test(line);
+
+/** The addresses that endpoints got or left: the fields `ipv4` and `ipv6` of these lines in logs of Cilium 1.19.1. */
+export const readEndpointLog = (log: string): EndpointChange[] =>
+  log.split("\n").flatMap((line) => {
+    if (!isEndpointLine(line)) return [];
+    const atMs = timeOf(line);
+    if (atMs === undefined) return [];
+    const ips = ["ipv4", "ipv6"].map(
+      (key) => new RegExp(`\\b${key}(?:=|"\\s*:\\s*)"?([\\da-f.:]+)`).exec(line)?.[1],
+    );
+    return ips.flatMap((ip) => (ip === undefined ? [] : [{ ip, atMs }]));
+  });
+
+/** That of the container runtime at the beginning, or the agent's own. */
+function timeOf(line: string): number | undefined {
+  const text = /(?:^|\btime(?:=|"\s*:\s*)"?)(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))/.exec(line)?.[1];
+  const ms = Date.parse(text ?? "");
+  return Number.isNaN(ms) ? undefined : ms;
+}
