@@ -1,4 +1,3 @@
-import semver from "semver";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
@@ -9,6 +8,7 @@ import {
   wrongId,
   wrongName,
 } from "#harness/semantics/mesh-settings.ts";
+import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, nameOf } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, restart } from "./repairs.ts";
@@ -186,15 +186,11 @@ function nativeRouting(mesh: MeshSnapshot): Finding[] {
 }
 
 function versions(mesh: MeshSnapshot): Finding[] {
-  const all = mesh.clusters.flatMap((c) => {
-    const version = semver.coerce(settingsOf(c)?.version);
-    return version === null ? [] : [{ name: c.name, version }];
-  });
-  const [oldest, ...others] = all.toSorted((a, b) => semver.compare(a.version, b.version));
-  const newest = others.at(-1);
-  if (oldest === undefined || newest === undefined) return [];
-  if (newest.version.major === oldest.version.major && newest.version.minor - oldest.version.minor <= 1)
-    return [];
+  const apart = minorsApart(
+    mesh.clusters.map((c) => ({ name: c.name, version: settingsOf(c)?.version ?? "" })),
+  );
+  if (apart === undefined) return [];
+  const { oldest, newest } = apart;
   return [
     findingOf("cilium-versions-apart", {
       cluster: oldest.name,

@@ -55,6 +55,8 @@ interface FaultFacts {
   readonly needs?: Need;
   /** Why a snapshot of the mesh cannot show it: the state is valid. */
   readonly traceless?: string;
+  /** Why an archive of `cilium sysdump` cannot show it: what shows it is no part of one. */
+  readonly liveOnly?: string;
   /** Semver range of the Cilium versions in which a snapshot can show it; in others the state is valid. */
   readonly shownIn?: string;
   /** It affects what every suite depends on, so no suite is expected to pass. */

@@ -9,6 +9,7 @@ const narrowMtu = 1300;
 /** A part of the network between the nodes that drops what is too long and reports nothing. */
 export const linkMtuLowered: Fault = {
   name: "link-mtu-lowered",
+  liveOnly: "only the host's end of a link, and larger packets, show it",
   group: "network",
   wide: true,
   does: "lowers the MTU of the host's end of the second cluster's worker to 1300: longer frames towards it are lost without an error",

@@ -17,6 +17,8 @@ const resultSchema = z.object({
   live: checkSchema.exactOptional(),
   files: checkSchema.exactOptional(),
   sysdump: checkSchema.exactOptional(),
+  /** Why no archive was asked. */
+  liveOnly: z.string().exactOptional(),
   /** `followed`: commands were run, and `ok` says whether they repaired it; `no-command`: healed by the fault itself. */
   remedy: checkSchema
     .extend({ how: z.enum(["followed", "no-command"]), commands: z.array(z.string()) })
@@ -38,8 +40,8 @@ export function outcomeOf(
   result: TrialResult,
   { sysdump, remedies }: Asked,
 ): "passed" | "failed" | "no command" {
-  const { error, live, files, remedy } = result;
-  const checks = [live, files, ...(sysdump ? [result.sysdump] : [])];
+  const { error, live, files, remedy, liveOnly } = result;
+  const checks = [live, files, ...(sysdump && liveOnly === undefined ? [result.sysdump] : [])];
   if (error !== undefined || checks.some((c) => c?.ok !== true)) return "failed";
   if (!remedies) return "passed";
   if (remedy?.how === "no-command") return "no command";

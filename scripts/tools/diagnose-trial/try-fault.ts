@@ -8,6 +8,7 @@ import { diagnose } from "#harness/diagnose/index.ts";
 import { writeEvidence } from "#harness/evidence/evidence.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { Fault, InjectedFault } from "#harness/faults/fault.ts";
+import { faultNamed } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { diagnoseFiles, evidenceWithSizes } from "#harness/jobs/diagnose.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
@@ -89,7 +90,11 @@ async function checks(trial: Trial, injected: InjectedFault, result: Mutable): P
       say(`  wrote ${file}: remove ${injected.name} from harness/faults/awaited-fixtures.yaml`);
     }
   }
-  if (options.sysdump) {
+  const { liveOnly } = faultNamed(injected.name);
+  if (options.sysdump && liveOnly !== undefined) {
+    result.liveOnly = liveOnly;
+    say(`  left out  sysdump: ${liveOnly}`);
+  } else if (options.sysdump) {
     result.sysdump = await fromSysdumps(trial, injected);
     tell("sysdump", result.sysdump);
   }

@@ -23,6 +23,7 @@ const faultBlocks = (fault: Fault, tables: ReadonlyMap<string, ProveTable>): str
     ...(fault.shownIn === undefined
       ? []
       : [`Visible to \`diagnose\` in Cilium ${fault.shownIn} only: in others the state is valid.`]),
+    ...(fault.liveOnly === undefined ? [] : [`Not visible in archives: ${fault.liveOnly}.`]),
     ...(fault.traceless === undefined ? [] : [`Not visible to \`diagnose\`: ${fault.traceless}`]),
   ]),
   table(
