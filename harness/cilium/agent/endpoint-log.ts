@@ -14,16 +14,18 @@ export const isEndpointLine = (line: string): boolean =>
   line.length <= longestLine &&
   sentence.test(line);
 
+const addresses = ["ipv4", "ipv6"].map((key) => new RegExp(`\\b${key}(?:=|"\\s*:\\s*)"?([\\da-f.:]+)`));
+
 /** The addresses that endpoints got or left: the fields `ipv4` and `ipv6` of these lines in logs of Cilium 1.19.1. */
 export const readEndpointLog = (log: string): EndpointChange[] =>
   log.split("\n").flatMap((line) => {
     if (!isEndpointLine(line)) return [];
     const atMs = timeOf(line);
     if (atMs === undefined) return [];
-    const ips = ["ipv4", "ipv6"].map(
-      (key) => new RegExp(`\\b${key}(?:=|"\\s*:\\s*)"?([\\da-f.:]+)`).exec(line)?.[1],
-    );
-    return ips.flatMap((ip) => (ip === undefined ? [] : [{ ip, atMs }]));
+    return addresses.flatMap((address) => {
+      const ip = address.exec(line)?.[1];
+      return ip === undefined ? [] : [{ ip, atMs }];
+    });
   });
 
 /** That of the container runtime at the beginning, or the agent's own. */

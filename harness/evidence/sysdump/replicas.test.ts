@@ -86,10 +86,14 @@ test("a kvstore that is missing was expected only where both versions print it",
   const rest = filesOf(a, true).filter(([name]) => !name.includes("kvstore-list"));
   const { kvstore: older } = clusterOf(new Map(rest), [pod(a)]);
   expect(older).toMatchObject({ ok: false, absent: true });
-  const log = "🔍 Collecting sysdump with cilium-cli version: v0.19.7, args: [sysdump]\n";
-  const { kvstore } = clusterOf(new Map([...rest, ["cilium-sysdump.log", log]]), [pod(a)]);
-  expect(kvstore).toMatchObject({ ok: false });
-  expect(kvstore).not.toHaveProperty("absent");
+  const by = (version: string) => {
+    const log = `🔍 Collecting sysdump with cilium-cli version: ${version}, args: [sysdump]\n`;
+    return clusterOf(new Map([...rest, ["cilium-sysdump.log", log]]), [pod(a)]).kvstore;
+  };
+  for (const version of ["v0.18.3", "v1.18.0-pre.3", "(devel)"])
+    expect(by(version)).toMatchObject({ ok: false, absent: true });
+  expect(by("v0.19.7")).toMatchObject({ ok: false });
+  expect(by("v0.19.7")).not.toHaveProperty("absent");
 });
 
 test("troubleshoot is expected where the status of KVStoreMesh is there", () => {

@@ -174,9 +174,12 @@ function kvstoreOf(
   return `${notSupplied}the archive has no kvstore list of ${shown(pod)}`;
 }
 
-/** The first versions in whose archives it was seen: Cilium CLI 0.19.7 with Cilium 1.19.1. */
+/**
+ * The first versions in whose archives it was seen: Cilium CLI 0.19.7 with Cilium 1.19.1. A CLI that was built from Cilium's
+ * own repository has another version (`1.18.0-pre.3`), which says less.
+ */
 function collectsKvstores({ files, cilium }: ReplicaSource): boolean {
   const log = files.get("cilium-sysdump.log")?.slice(0, 4096) ?? "";
-  const cli = /cilium-cli version: v?(\d+\.\d+\.\d+)/.exec(log)?.[1];
+  const cli = /cilium-cli version: v?(0\.\d+\.\d+)/.exec(log)?.[1];
   return cli !== undefined && cilium !== undefined && isAtLeast(cli, "0.19.7") && isAtLeast(cilium, "1.19.1");
 }
