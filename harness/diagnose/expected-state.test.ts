@@ -15,11 +15,32 @@ function sentences(name: string): string[] {
 const nothingOfWest =
   /^the (ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+|agent of east\/\S+ lacks identity \d+, which CiliumIdentity \d+) of west has$/;
 
+/** Told by a peer that no longer answers, while pods of its cluster came and went. */
+const outdatedOfPeer =
+  /^the ipcache of cluster[12]\/\S+ (holds address 10\.[12]\.\d+\.\d+ \(identity \d+\), which nothing of cluster[12] has|lacks address 10\.[12]\.\d+\.\d+, which pod kube-system\/\S+ of cluster[12] has)$/;
+const copyHoldsOldPod =
+  /^the copy of cluster1's data in the kvstore of cluster2 holds address 10\.1\.\d+\.\d+, which nothing of cluster1 has$/;
+
 /** What a fault changes in endpoints and maps; all others leave them as they should be. */
 const changes: Readonly<Record<string, RegExp>> = {
   // An agent keeps what a peer that does not answer told it.
   "apiserver-down":
     /^the ipcache of east\/\S+ holds address 10\.2\.\d+\.\d+ \(identity \d+\), which nothing of west has$/,
+  "apiserver-shut-off": new RegExp(
+    `${outdatedOfPeer.source}|^the copy of cluster1's data in the kvstore of cluster2 lacks cluster cluster1$`,
+  ),
+  "kvstoremesh-without-peers": outdatedOfPeer,
+  "apiserver-secret-missing": copyHoldsOldPod,
+  "remote-users-missing": copyHoldsOldPod,
+  // Identities have other bits for the cluster's id.
+  "cluster-limit-changed":
+    /^the (agent|ipcache) of cluster[12]\/\S+ (lacks identity|holds identity|holds address) [\d.]+.*, which (CiliumIdentity \d+|nothing) of cluster[12] has$/,
+  "ipcache-entry-changed":
+    /^the ipcache of cluster1\/\S+ has identity 2 for address 10\.2\.0\.127 .*, not 135646$/,
+  "ipcache-tunnel-changed":
+    /^the ipcache of cluster1\/\S+ has tunnel endpoint 172\.21\.0\.3 for address 10\.2\.0\.127 .*, not 172\.21\.0\.2$/,
+  "kvstore-address-missing":
+    /^the kvstore of cluster2 lacks address 10\.2\.0\.47, which pod kube-system\/\S+ of cluster2 has$/,
   "etcd-killed": /^the BPF service map of west\/\S+ lacks backend 10\.2\.\d+\.\d+:2379 of /,
   "half-meshed": nothingOfWest,
   "unknown-peer": nothingOfWest,
