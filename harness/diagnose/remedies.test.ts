@@ -245,8 +245,8 @@ test("a counterpart is made with the target ports of the other cluster's Endpoin
   ]);
   const lacks = { services: ok([]), namespaces: ok([{ name: "default", annotations: {} }]) };
   expect(repairs(meshWith({ slices }, lacks), "service-without-counterpart")).toEqual([
-    "west: kubectl create namespace -- shop",
-    "west: kubectl -n shop create service clusterip --tcp=80 -- cart",
+    "west: kubectl create namespace shop",
+    "west: kubectl -n shop create service clusterip cart --tcp=80",
     `west: kubectl -n shop patch service/cart --type merge -p '{"metadata":{"annotations":{"service.cilium.io/global":"true"}},"spec":{"selector":{"app":"cart"},"ports":[{"name":"http","port":80,"protocol":"TCP","targetPort":8080}]}}'`,
   ]);
   // Without the slice, the target port is not known.

@@ -66,14 +66,16 @@ export function copied({ cluster: from, service }: ServiceSide, to: ClusterSnaps
   });
   const [first] = whole;
   if (first === undefined || whole.length < ports.length) return undefined;
+  // `kubectl create` counts no name after `--`, so one that begins like an option gets no command.
+  if ([namespace, name].some((n) => !/^[a-z0-9]/.test(n))) return undefined;
   const marks = Object.entries(service.annotations).filter(([key]) =>
     Object.values<string>(annotation).includes(key),
   );
   const change = { metadata: { annotations: Object.fromEntries(marks) }, spec: { selector, ports: whole } };
   const lacksNamespace = to.namespaces?.ok === true && !to.namespaces.value.some((n) => n.name === namespace);
   const commands = [
-    ...(lacksNamespace ? [kubectl("", "create", "namespace", "--", namespace)] : []),
-    kubectl(namespace, "create", "service", "clusterip", `--tcp=${first.port}`, "--", name),
+    ...(lacksNamespace ? [kubectl("", "create", "namespace", namespace)] : []),
+    kubectl(namespace, "create", "service", "clusterip", name, `--tcp=${first.port}`),
     patch(namespace, `service/${name}`, change),
   ];
   return commands.map((c) => inCluster(c, to)).join("; ");
