@@ -9,7 +9,9 @@ export default defineConfig({
           name: "unit",
           include: ["{harness,scripts}/**/*.test.ts"],
           globalSetup: ["scripts/unit-setup.ts"],
-          testTimeout: 30_000,
+          // Not of a fast machine: one that also runs a lab takes seconds to start a server.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

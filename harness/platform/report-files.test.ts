@@ -170,6 +170,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/state/certification-journal.ts": "state of a lab",
   "harness/state/certification-progress.ts": "state of a certification",
   "harness/jobs/repro/gitops/example-files.ts": "folders of the unit tests",
+  "harness/jobs/certify/check/check-examples.ts": "files of the unit tests",
   "scripts/tools/flags/main.ts": "flags of each version, from Cilium's sources",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",

@@ -200,7 +200,7 @@ describe("charts around Cilium's", () => {
   const umbrella = {
     "charts/cni/Chart.yaml": {
       name: "cni",
-      version: "0.1.0",
+      version: "0.3.0",
       dependencies: [{ name: "cilium", version: "1.18.6" }],
     },
     "charts/cni/values.yaml": { cilium: { cluster: { name: "set-me", id: 0 }, MTU: 1400 } },
