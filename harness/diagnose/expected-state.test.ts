@@ -17,7 +17,10 @@ const nothingOfWest =
 
 /** Told by a peer that no longer answers, while pods of its cluster came and went. */
 const outdatedOfPeer =
-  /^the ipcache of cluster[12]\/\S+ (holds address 10\.[12]\.\d+\.\d+ \(identity \d+\), which nothing of cluster[12] has|lacks address 10\.[12]\.\d+\.\d+, which pod kube-system\/\S+ of cluster[12] has)$/;
+  /^the ipcache of (cluster[12]|east|west)\/\S+ (holds address 10\.[12]\.\d+\.\d+ \(identity \d+\), which nothing of \w+ has|lacks address 10\.[12]\.\d+\.\d+, which pod kube-system\/\S+ of \w+ has)$/;
+const outdatedOrLost = new RegExp(
+  `${outdatedOfPeer.source}|^the copy of (cluster1|east)'s data in the kvstore of (cluster2|west) lacks cluster (cluster1|east)$`,
+);
 const copyHoldsOldPod =
   /^the copy of cluster1's data in the kvstore of cluster2 holds address 10\.1\.\d+\.\d+, which nothing of cluster1 has$/;
 
@@ -26,9 +29,8 @@ const changes: Readonly<Record<string, RegExp>> = {
   // An agent keeps what a peer that does not answer told it.
   "apiserver-down":
     /^the ipcache of east\/\S+ holds address 10\.2\.\d+\.\d+ \(identity \d+\), which nothing of west has$/,
-  "apiserver-shut-off": new RegExp(
-    `${outdatedOfPeer.source}|^the copy of cluster1's data in the kvstore of cluster2 lacks cluster cluster1$`,
-  ),
+  "apiserver-shut-off": outdatedOrLost,
+  "apiserver-shut-off-clusterwide": outdatedOrLost,
   "kvstoremesh-without-peers": outdatedOfPeer,
   "apiserver-secret-missing": copyHoldsOldPod,
   "remote-users-missing": copyHoldsOldPod,
