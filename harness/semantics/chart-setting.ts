@@ -46,30 +46,16 @@ export const until = (version: string, was: string): Record<string, string | nul
   [version]: null,
 });
 
-export const withIngress: OnlyWith = {
-  setting: "enable-ingress-controller",
-  value: "ingressController.enabled",
+const ifOn = (setting: string, value: string, chart = "false"): OnlyWith => ({
+  setting,
+  value,
   is: "true",
-  chart: "false",
-};
-export const withProxy: OnlyWith = {
-  setting: "enable-l7-proxy",
-  value: "l7Proxy",
-  is: "true",
-  chart: "true",
-};
-export const withGateways: OnlyWith = {
-  setting: "enable-gateway-api",
-  value: "gatewayAPI.enabled",
-  is: "true",
-  chart: "false",
-};
-export const withMcsApi: OnlyWith = {
-  setting: "clustermesh-enable-mcs-api",
-  value: "clustermesh.mcsapi.enabled",
-  is: "true",
-  chart: "false",
-};
+  chart,
+});
+export const withIngress = ifOn("enable-ingress-controller", "ingressController.enabled");
+export const withProxy = ifOn("enable-l7-proxy", "l7Proxy", "true");
+export const withGateways = ifOn("enable-gateway-api", "gatewayAPI.enabled");
+export const withMcsApi = ifOn("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled");
 export const renewedByHelm: OnlyWith = {
   value: "clustermesh.apiserver.tls.auto.method",
   is: "helm",

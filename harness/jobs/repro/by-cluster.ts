@@ -1,8 +1,8 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import { isMapping } from "#harness/lib/value-at.ts";
 import type { Networking, Piece } from "./part.ts";
+import { at } from "./values-at.ts";
 
 /** The pieces of one list belong to one cluster. */
 export function joined(pieces: readonly Piece[]): Piece[] {
@@ -27,14 +27,16 @@ function merged(pieces: readonly Piece[], cluster: string | undefined): Piece {
   };
 }
 
+/** The cluster's id, as it is written. */
+export const idIn = ({ config, values }: Pick<Piece, "config" | "values">): unknown =>
+  config?.["cluster-id"] ?? at(values ?? {}, "cluster.id");
+
 /** Two clusters of one name would become one. */
 function requireOneId(pieces: readonly Piece[], name: string, path: string): void {
   const ids = new Set(
     pieces
       .filter((p) => p.cluster === name)
-      .map(
-        (p) => p.config?.["cluster-id"] ?? (isMapping(p.values?.cluster) ? p.values.cluster.id : undefined),
-      )
+      .map(idIn)
       .filter((id) => id !== undefined)
       .map(String),
   );

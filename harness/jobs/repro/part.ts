@@ -48,6 +48,10 @@ export interface SourceFile {
   readonly notes: readonly Note[];
 }
 
+/** As far as `NAME=FILE` tells. */
+export const isOfOneCluster = (a: SourceFile, b: SourceFile): boolean =>
+  a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;
+
 export const notRead = (what: string): Note => ({
   field: "values in other files",
   inSource: what,

@@ -45,15 +45,14 @@ export function podNetworkOf(known: Known): PodNetwork {
     return found([], `addresses of the cloud (ipam ${mode})`);
   const pools = { ipv4: poolsOf(known, "ipv4"), ipv6: poolsOf(known, "ipv6") };
   if (mode?.startsWith("cluster-pool") === true && pools.ipv4.length + pools.ipv6.length > 0)
-    return found([...pools.ipv4.slice(0, 1), ...pools.ipv6.slice(0, 1)], "pools of cluster-pool", {
+    return found(firstOfEach([...pools.ipv4, ...pools.ipv6]), "pools of cluster-pool", {
       pools: pools.ipv4,
       all: [...pools.ipv4, ...pools.ipv6],
       defaults: (["ipv4", "ipv6"] as const).flatMap((f) => (pools[f].length > 0 ? [] : [chartPools[f]])),
     });
   if (mode === "multi-pool") {
     const all = podIpPools(known);
-    const cidrs = [false, true].flatMap((isV6) => all.find((c) => c.includes(":") === isV6) ?? []);
-    if (all.length > 0) return found(cidrs, "CiliumPodIPPools", { all });
+    if (all.length > 0) return found(firstOfEach(all), "CiliumPodIPPools", { all });
   }
   if (mode === undefined || mode === "kubernetes") {
     const pods = objects.filter((o) => o.kind === "Pod");
@@ -71,6 +70,10 @@ export function podNetworkOf(known: Known): PodNetwork {
   if (mode?.startsWith("cluster-pool") === true) return found([chartPools.ipv4, chartPools.ipv6], fromChart);
   return found([], "not known");
 }
+
+/** Of each family one range, which a lab has. */
+const firstOfEach = (cidrs: readonly string[]): string[] =>
+  [false, true].flatMap((isV6) => cidrs.find((c) => c.includes(":") === isV6) ?? []);
 
 function familiesOf(known: Known): string[] {
   const settings = agentSettings(known);

@@ -9,6 +9,7 @@ import { present } from "#harness/lib/present.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
+import { idIn } from "./by-cluster.ts";
 import { Charts, isChartName } from "./charts.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
@@ -315,7 +316,7 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
 function requireOneId(name: string, parts: readonly Part[]): void {
   const own = parts
     .filter((p) => p.cluster === name)
-    .map((p) => ({ source: p.source, id: p.config?.["cluster-id"] ?? at(p.values ?? {}, "cluster.id") }))
+    .map((p) => ({ source: p.source, id: idIn(p) }))
     .filter((p) => p.id !== undefined);
   const [first] = own;
   const other = own.find((p) => String(p.id) !== String(first?.id));

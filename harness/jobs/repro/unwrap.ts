@@ -153,9 +153,10 @@ function layerOf(
   root: Values,
   { document, place, layers }: Release,
 ): Layers {
-  const ownFolder = base === undefined || base === "" ? base : every(root, base).find((b) => b !== undefined);
-  if (form === "files")
-    return layers([value].flat(), base === undefined ? undefined : String(ownFolder ?? ""));
+  if (form === "files") {
+    const folder = base === undefined ? undefined : every(root, base).find((b) => b !== undefined);
+    return layers([value].flat(), base === undefined ? undefined : String(folder ?? ""));
+  }
   const where = `${place}: ${nameOf(document)} ${path.replaceAll("\\", "")}`;
   const values =
     form === "set" ? setPairs(value) : typeof value === "string" ? textValues(value, where) : value;
@@ -214,14 +215,17 @@ export function foreignKeys(values: Values): string[] {
 }
 
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
-export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
+export const valuesPlaces = (value: unknown): string[] =>
+  placesWhere(value, (v) => (typeof v === "string" ? isValuesText(v) : v !== value && looksLikeValues(v)));
+
+/** The places of a document that `is` holds of; nothing is looked for inside of them. */
+export function placesWhere(value: unknown, is: (value: unknown) => boolean, path = "", depth = 0): string[] {
   if (depth > 12) return [];
-  if (typeof value === "string") return isValuesText(value) ? [path] : [];
-  if (Array.isArray(value)) return value.flatMap((v, i) => valuesPlaces(v, `${path}[${i}]`, depth + 1));
+  if (is(value)) return [path];
+  if (Array.isArray(value)) return value.flatMap((v, i) => placesWhere(v, is, `${path}[${i}]`, depth + 1));
   if (!isMapping(value)) return [];
-  if (depth > 0 && looksLikeValues(value)) return [path];
   return Object.entries(value).flatMap(([k, v]) =>
-    valuesPlaces(v, path === "" ? k : `${path}.${k}`, depth + 1),
+    placesWhere(v, is, path === "" ? k : `${path}.${k}`, depth + 1),
   );
 }
 

@@ -10,7 +10,7 @@ import { hasInstallCommand } from "./commands/install-commands.ts";
 import { nested, setKeys } from "./commands/set-values.ts";
 import type { Piece } from "./part.ts";
 import type { Reading } from "./reading.ts";
-import { foreignKeys, looksLikeValues, valuesPlaces } from "./unwrap.ts";
+import { foreignKeys, looksLikeValues, placesWhere, valuesPlaces } from "./unwrap.ts";
 import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -63,15 +63,8 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
 }
 
 /** Where a file of another program, such as a workflow, has commands that install Cilium. */
-const commandPlaces = (value: unknown, path = "", depth = 0): string[] => {
-  if (typeof value === "string") return hasInstallCommand(value) ? [path] : [];
-  if (depth > 12 || typeof value !== "object" || value === null) return [];
-  const isList = Array.isArray(value);
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const own = isList ? `[${key}]` : path === "" ? key : `.${key}`;
-    return commandPlaces(inner, `${path}${own}`, depth + 1);
-  });
-};
+const commandPlaces = (value: unknown): string[] =>
+  placesWhere(value, (v) => typeof v === "string" && hasInstallCommand(v));
 
 /**
  * `cluster.name: alpha` is a key with a dot to Helm, and a pair for `--set` to its author. Which cluster it is, is what

@@ -2,7 +2,7 @@ import { dirname, join, normalize } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { endsIn, inRepository, isSamePath, namesOf } from "./file-names.ts";
-import type { SourceFile } from "./part.ts";
+import { isOfOneCluster, type SourceFile } from "./part.ts";
 import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -95,7 +95,3 @@ function valuesOf(file: SourceFile): Found {
     return { why: "it holds no values" };
   return isMapping(value.sops) ? { why: "it is encrypted" } : { values: value };
 }
-
-/** As far as `NAME=FILE` tells. */
-const isOfOneCluster = (a: SourceFile, b: SourceFile): boolean =>
-  a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;

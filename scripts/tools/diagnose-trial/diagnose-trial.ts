@@ -3,6 +3,7 @@ import { join } from "node:path";
 import semver from "semver";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type { Fault } from "#harness/faults/fault.ts";
@@ -95,12 +96,7 @@ async function reportedFaults(): Promise<string[]> {
 /** The named ones, those that were reported, and those that are drawn from the rest; what the lab lacks is left out. */
 export function chosenFaults(
   options: Pick<TrialOptions, "faults" | "reported" | "count" | "seed">,
-  mesh: {
-    readonly clusters: readonly {
-      readonly capabilities: Parameters<typeof lacked>[1]["clusters"][number]["capabilities"];
-      readonly ciliumVersion: string;
-    }[];
-  },
+  mesh: { readonly clusters: readonly Pick<Cluster, "capabilities" | "ciliumVersion">[] },
   reported: readonly string[],
 ): { readonly chosen: readonly Fault[]; readonly lacking: readonly { fault: Fault; why: string }[] } {
   const whyNot = (fault: Fault): string | undefined => {

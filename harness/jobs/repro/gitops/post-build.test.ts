@@ -65,3 +65,14 @@ describe("variables of Flux's postBuild", () => {
     expect(told).toContain("value MTU: ${mtu}: a placeholder");
   });
 });
+
+test("a Secret that SOPS has encrypted gives no variable, and is named", async () => {
+  const secret = { ...object("v1", "Secret", { data: { name: "ENC[AES256_GCM,data:x]" } }, "s"), sops: {} };
+  const clusters = await read({
+    "infra/cilium/release.yaml": releaseOf({ cluster: { name: "${name:=alpha}", id: 1 } }),
+    "clusters/alpha/a.yaml": [fluxOf("a", { substituteFrom: [{ kind: "Secret", name: "s" }] }), secret],
+    "beta.yaml": releaseOf({ cluster: { name: "beta", id: 2 } }),
+  });
+  expect(clusters.map((c) => c.name).sort()).toEqual(["alpha", "beta"]);
+  expect(clusters.flatMap(pathsOf).join("\n")).toContain("Secret s is encrypted");
+});

@@ -7,6 +7,7 @@ import { isList } from "../text-forms.ts";
 import { groupOf, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
 import { filled } from "./filled.ts";
+import { entryOf, isEncrypted } from "./map-entries.ts";
 
 type Values = Record<string, unknown>;
 
@@ -16,7 +17,7 @@ interface Filling {
   readonly document: Values;
   readonly path: readonly string[];
   readonly variables: ReadonlyMap<string, string>;
-  /** ConfigMaps and Secrets with more variables that are in no file, or in several. */
+  /** ConfigMaps and Secrets with more variables that are in no file, in several, or encrypted. */
   readonly missing: readonly string[];
 }
 
@@ -75,7 +76,12 @@ function fillingOf(
       missing.push(
         `${String(kind)} ${String(name)} is in ${map === undefined ? "no file" : "several files"}`,
       );
-    else for (const [key, value] of entriesOf(map.document)) variables.set(key, value);
+    else {
+      const entries = entriesOf(map.document);
+      if (entries.some(([, text]) => isEncrypted(map.document, text)))
+        missing.push(`${String(kind)} ${String(name)} is encrypted`);
+      else for (const [key, text] of entries) variables.set(key, text);
+    }
   }
   // Variables that are written in place take precedence.
   for (const [key, value] of Object.entries(isMapping(post.substitute) ? post.substitute : {}))
@@ -83,14 +89,14 @@ function fillingOf(
   return [{ file, document, path, variables, missing }];
 }
 
-function entriesOf({ data, stringData, kind }: Values): [string, string][] {
-  const plain = Object.entries(isMapping(stringData) ? stringData : {});
-  const packed = Object.entries(isMapping(data) ? data : {}).map(([key, value]): [string, unknown] => [
-    key,
-    kind === "Secret" ? Buffer.from(String(value), "base64").toString("utf8") : value,
-  ]);
-  return [...packed, ...plain].map(([key, value]) => [key, String(value)]);
-}
+const entriesOf = (map: Values): [string, string][] =>
+  [map.data, map.stringData]
+    .filter(isMapping)
+    .flatMap(Object.keys)
+    .flatMap((key): [string, string][] => {
+      const text = entryOf(map, key);
+      return text === undefined ? [] : [[key, text]];
+    });
 
 /** Whether a file, or a kustomization that made its documents, is in a folder of a repository. */
 const isBelow = (file: SourceFile, path: readonly string[]): boolean =>

@@ -1,4 +1,3 @@
-import { dirname, sep } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects, type YamlDocument } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -6,11 +5,12 @@ import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { setKeys, setValue } from "../commands/set-values.ts";
-import { realOf } from "../file-names.ts";
-import { notRead, type SourceFile } from "../part.ts";
+import { namesOf } from "../file-names.ts";
+import { isOfOneCluster, notRead, type SourceFile } from "../part.ts";
 import { isList } from "../text-forms.ts";
 import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
+import { entryOf, isEncrypted } from "./map-entries.ts";
 
 type Values = Record<string, unknown>;
 
@@ -28,7 +28,7 @@ interface Held {
  */
 export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
   const held = files.flatMap((file) => {
-    const folders = [file.path, ...(file.unit ?? [])].map((path) => dirname(realOf(path)).split(sep));
+    const folders = [file.path, ...(file.unit ?? [])].map((path) => namesOf(path).slice(0, -1));
     return file.documents.flatMap((d) => objectsIn(d.value).map((value): Held => ({ file, value, folders })));
   });
   const releases = held.filter(
@@ -196,8 +196,8 @@ const namespaceOf = ({ metadata }: Values): unknown => (isMapping(metadata) ? me
 function nearest(release: Held, maps: readonly Held[], rivals: readonly Held[]): Held[] {
   const own = maps.filter(
     (map) =>
-      isOfOneCluster(release, map) &&
-      !rivals.some((r) => isOfOneCluster(r, map) && nearness(r, map) > nearness(release, map)),
+      isOfOneCluster(release.file, map.file) &&
+      !rivals.some((r) => isOfOneCluster(r.file, map.file) && nearness(r, map) > nearness(release, map)),
   );
   const most = Math.max(...own.map((m) => nearness(release, m)));
   const best = own.filter((m) => nearness(release, m) === most);
@@ -205,10 +205,6 @@ function nearest(release: Held, maps: readonly Held[], rivals: readonly Held[]):
     (m, i) => best.findIndex((b) => JSON.stringify(b.value) === JSON.stringify(m.value)) === i,
   );
 }
-
-/** As far as `NAME=FILE` tells. */
-const isOfOneCluster = ({ file: a }: Held, { file: b }: Held): boolean =>
-  a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;
 
 /** Larger is nearer: kustomizations around both, then being in one file, then folders around both. */
 function nearness(a: Held, b: Held): number {
@@ -220,20 +216,6 @@ function nearness(a: Held, b: Held): number {
   const folders = Math.max(...a.folders.flatMap((x) => b.folders.map((y) => shared(x, y))));
   return units * 1e6 + (a.file.path === b.file.path ? 1e5 : 0) + folders;
 }
-
-/** An entry of a ConfigMap, or of a Secret, whose `data` is in base64. */
-function entryOf({ kind, data, stringData }: Values, key: string): string | undefined {
-  const plain = kind === "Secret" ? stringData : data;
-  const text = isMapping(plain) ? plain[key] : undefined;
-  if (typeof text === "string") return text;
-  const packed = kind === "Secret" && isMapping(data) ? data[key] : undefined;
-  return typeof packed === "string" && !packed.startsWith("ENC[")
-    ? Buffer.from(packed, "base64").toString("utf8")
-    : (packed as string | undefined);
-}
-
-/** By SOPS, which leaves its own part in the object. */
-const isEncrypted = (map: Values, text: string): boolean => map.sops !== undefined || text.startsWith("ENC[");
 
 /** A value as Helm's `--set` reads it; within quotes, a text. */
 function flatValue(text: string): unknown {
