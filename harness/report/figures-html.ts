@@ -19,8 +19,8 @@ const none = "–";
 
 /** The distributions over repetitions, as a plot and as tables. */
 export function figuresHtml(figures: readonly Figure[], measurements: readonly Measurement[]): string {
-  return `<h3>How long clients were without the service</h3>
-<figure>${distributionPlot(figures, measurements)}<figcaption>Main vantage point, from the last good request before the first loss to the first one after the last loss. A tick is one run, failed ones included; red: losses were not over when the fault was removed. The dot is the median, the bar its interval.</figcaption></figure>
+  return `<h3>From the first loss to the last</h3>
+<figure>${distributionPlot(figures, measurements)}<figcaption>Main vantage point, from the last good request before the first loss to the first one after the last loss, with the good answers between them: lost time says how long clients were without the service. A tick is one run, failed ones included; red: losses were not over when the fault was removed. The dot is the median, the bar its interval.</figcaption></figure>
 ${table(["runs", "failed", "outage, median (interval)", "largest", "lost time, median (largest)", "worst vantage point", "held for"], figures, duringFault)}
 <h3>By target cluster</h3>
 ${table(["outage, median (largest)"], figures, byTarget)}
