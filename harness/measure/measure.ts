@@ -10,7 +10,13 @@ import { pause } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { LossLimits, Point, ShareRange } from "#harness/model/loss-record.ts";
-import { type Affinity, type Measurement, methodVersion, quietBeforeMs } from "#harness/model/measurement.ts";
+import {
+  type Affinity,
+  calmBefore,
+  type Measurement,
+  methodVersion,
+  quietBeforeMs,
+} from "#harness/model/measurement.ts";
 import type { SettingRecord } from "#harness/model/setting.ts";
 import type { Tuning } from "#harness/model/tuning.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
@@ -97,6 +103,9 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     backends: options.tuning === "tuned" && (await prioritisePods(await options.echo.podUids())),
   };
   await settled(traffic, options.servedBy, before);
+  const calm = { ...before, withinMs: calmBefore.withinMs, answeredWithinMs: calmBefore.p99Ms };
+  if ((await lateFor(settled(traffic, options.servedBy, calm))) !== undefined)
+    await settled(traffic, options.servedBy, before);
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
 
@@ -162,7 +171,12 @@ async function lateFor(waiting: Promise<void>): Promise<string | undefined> {
 async function settled(
   traffic: Traffic,
   servedBy: ((cluster: string) => readonly string[] | undefined) | undefined,
-  stretch: { readonly withinMs: number; readonly quietMs: number; readonly sinceUnixMs: number },
+  stretch: {
+    readonly withinMs: number;
+    readonly quietMs: number;
+    readonly sinceUnixMs: number;
+    readonly answeredWithinMs?: number;
+  },
 ): Promise<void> {
   await Promise.all(
     traffic.requested.map(({ stream, cluster }) => {

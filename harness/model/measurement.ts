@@ -39,6 +39,12 @@ export const recoveryMs = 5000;
 /** A run waits for this long without a loss before it injects, so that the judged window contains a whole recovery. */
 export const quietBeforeMs = 1.1 * recoveryMs;
 
+/**
+ * A run waits for at most so long until the p99 of the latency is at most so high: what has just been deployed still
+ * works, and its first answers are slow. A machine that never is that calm is measured as it is, and `before` says so.
+ */
+export const calmBefore = { withinMs: 60_000, p99Ms: slowMs / 5 };
+
 /** Losses with at least this long without a loss between them belong to different bursts. */
 export const burstQuietMs = 1000;
 

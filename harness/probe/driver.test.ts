@@ -47,3 +47,26 @@ test("a good response from a pod of another service counts as lost, with the out
   expect(facts).toMatchObject({ sent: 3, lost: 1, lossOutcomes: { "wrong-backend": 1 } });
   rmSync(dir, { recursive: true });
 });
+
+test("a stream settles when nothing is lost, and where it is asked for, when answers come in time", async () => {
+  const { signal } = new AbortController();
+  const prober = { vantage: "east/w", signal, assertAlive: () => {}, onClock: (ms: number) => ms };
+  const stream = new Stream(prober as unknown as Prober, {
+    ...{ title: "t", host: "10.0.0.1", port: 80, everyMs: 5, timeoutMs: 1000, file: "" },
+    clusterOf: () => "east",
+  });
+  const answers = (from: number, to: number, latencyMs: number): void =>
+    stream.take(
+      Array.from({ length: to - from }, (_, i): WireRequest => {
+        const dueMs = 5 * (from + i);
+        return [from + i, dueMs, dueMs, dueMs + latencyMs, "ok", "a", ""];
+      }),
+      [],
+    );
+  const calm = { withinMs: 200, quietMs: 1000, answeredWithinMs: 50 };
+  answers(0, 600, 80);
+  await stream.settled({ withinMs: 200, quietMs: 1000 });
+  await expect(stream.settled(calm)).rejects.toThrow("p99 of the latency is 80ms");
+  answers(600, 1200, 2);
+  await stream.settled(calm);
+});

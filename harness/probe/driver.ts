@@ -4,7 +4,7 @@ import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import { hundredths } from "#harness/lib/stats.ts";
+import { hundredths, quantile } from "#harness/lib/stats.ts";
 import type { Connection, History, Mark, Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
 import { type ProbeSpec, readProbeLine, type WireRequest } from "#harness/model/probe-wire.ts";
@@ -312,11 +312,15 @@ export class Stream {
     };
   }
 
-  /** Waits until for `quietMs` the given clusters, or any, have answered every request, without a loss. */
+  /**
+   * Waits until for `quietMs` the given clusters, or any, have answered every request, without a loss, and 99 of 100
+   * within `answeredWithinMs`.
+   */
   async settled(expect: {
     servedBy?: readonly string[];
     withinMs: number;
     quietMs?: number;
+    answeredWithinMs?: number;
     /** Only requests sent after this time count, on the harness's clock. */
     sinceUnixMs?: number;
   }): Promise<void> {
@@ -332,12 +336,20 @@ export class Stream {
           silence.abort(error);
         }
         const latest = this.#recent.latestMs - inFlightMs;
-        const { seqs, tally, good } = this.#recent.between(latest - quietMs, latest, expect.servedBy);
+        const { seqs, tally, good, latenciesMs } = this.#recent.between(
+          latest - quietMs,
+          latest,
+          expect.servedBy,
+        );
         // A missing number is a request without a response so far; it may still be lost.
         const whole =
           seqs.length >= (quietMs / everyMs) * 0.8 &&
           Math.max(...seqs) - Math.min(...seqs) + 1 === seqs.length;
-        if (latest - quietMs >= sinceMs && whole && good === seqs.length) return ready(undefined);
+        const isServed = latest - quietMs >= sinceMs && whole && good === seqs.length;
+        const p99Ms = isServed ? quantile(latenciesMs, 0.99) : Number.NaN;
+        if (isServed && p99Ms <= (expect.answeredWithinMs ?? Number.POSITIVE_INFINITY))
+          return ready(undefined);
+        if (isServed) return notYet(`p99 of the latency is ${formatMs(p99Ms)}`);
         return notYet(
           `in the last ${quietMs} ms: ${[...tally].map(([k, n]) => `${k} ${n}`).join(", ") || "nothing"}`,
         );

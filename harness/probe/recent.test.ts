@@ -18,10 +18,11 @@ test("an interval holds the requests sent in it, whatever the order of the respo
   recent.add(sample(1, { outcome: "timeout" }));
   recent.add(sample(3, { cluster: "west" }));
   expect(recent.latestMs).toBe(15);
-  const { seqs, tally, good } = recent.between(0, 15, ["east"]);
+  const { seqs, tally, good, latenciesMs } = recent.between(0, 15, ["east"]);
   expect([...seqs].sort()).toEqual([1, 2, 3]);
   expect(Object.fromEntries(tally)).toEqual({ east: 1, timeout: 1, west: 1 });
   expect(good).toBe(1);
+  expect(latenciesMs).toEqual([1]);
   expect(recent.between(0, 15).good).toBe(2);
   expect(recent.between(5, 10).seqs).toEqual([2]);
 });

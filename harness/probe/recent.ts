@@ -8,6 +8,8 @@ export interface AwaitedInterval {
   readonly tally: ReadonlyMap<string, number>;
   /** Number of good responses, of the given clusters or of all. */
   readonly good: number;
+  /** Of the good responses, from the time at which each was due. */
+  readonly latenciesMs: readonly number[];
 }
 
 /**
@@ -17,6 +19,7 @@ export interface AwaitedInterval {
 export class RecentSamples {
   readonly #sentMs: Float64Array;
   readonly #seq: Float64Array;
+  readonly #latencyMs: Float64Array;
   readonly #outcome: string[];
   readonly #cluster: (string | undefined)[];
   #next = 0;
@@ -27,14 +30,16 @@ export class RecentSamples {
     const room = Math.ceil(keptMs / everyMs) + 64;
     this.#sentMs = new Float64Array(room).fill(Number.NEGATIVE_INFINITY);
     this.#seq = new Float64Array(room);
+    this.#latencyMs = new Float64Array(room);
     this.#outcome = new Array<string>(room).fill("");
     this.#cluster = new Array<string | undefined>(room).fill(undefined);
   }
 
-  add({ sentMs, seq, outcome, cluster }: Sample): void {
+  add({ dueMs, sentMs, endMs, seq, outcome, cluster }: Sample): void {
     const i = this.#next;
     this.#sentMs[i] = sentMs;
     this.#seq[i] = seq;
+    this.#latencyMs[i] = endMs - dueMs;
     this.#outcome[i] = outcome;
     this.#cluster[i] = cluster;
     this.#next = (i + 1) % this.#sentMs.length;
@@ -50,15 +55,16 @@ export class RecentSamples {
   between(fromMs: number, toMs: number, servedBy?: readonly string[]): AwaitedInterval {
     const seqs: number[] = [];
     const tally = new Map<string, number>();
-    let good = 0;
+    const latenciesMs: number[] = [];
     this.#sentMs.forEach((sentMs, i) => {
       if (sentMs <= fromMs || sentMs > toMs) return;
       const ok = this.#outcome[i] === "ok";
       const key = found(ok ? this.#cluster[i] : this.#outcome[i], "outcome in the ring of samples");
       seqs.push(found(this.#seq[i], "sequence number in the ring of samples"));
       tally.set(key, (tally.get(key) ?? 0) + 1);
-      if (ok && (servedBy === undefined || servedBy.includes(key))) good += 1;
+      if (ok && (servedBy === undefined || servedBy.includes(key)))
+        latenciesMs.push(found(this.#latencyMs[i], "latency in the ring of samples"));
     });
-    return { seqs, tally, good };
+    return { seqs, tally, good: latenciesMs.length, latenciesMs };
   }
 }
