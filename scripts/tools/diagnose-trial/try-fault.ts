@@ -172,23 +172,17 @@ async function writeFixture(
 /** Follows what `diagnose` prints now: since it named the fault, pods may have other names. */
 async function remedy(trial: Trial, injected: InjectedFault): Promise<NonNullable<TrialResult["remedy"]>> {
   const { mesh, say, signal } = trial;
-  const findings = await diagnoseMesh(trial);
-  const [first] = findings;
+  const before = await namedAgain(trial, injected);
+  if (typeof before === "string")
+    return { ok: false, said: `before it, ${before}`, ms: 0, how: "followed", commands: [] };
+  const { first, findings } = before;
   const commands = commandsToFollow(
     findings,
     mesh.clusters.map((c) => c.name),
   );
   const lines = commands.map((c) => `${c.cluster}: ${shellQuote(c.argv)}`);
-  if (!namesOneOf(first, injected.names))
-    return {
-      ok: false,
-      said: `before it, the first finding is: ${named(first)}`,
-      ms: 0,
-      how: "followed",
-      commands: [],
-    };
-  if (first === undefined || commands.length === 0)
-    return { ok: false, said: `no command: ${first?.next}`, ms: 0, how: "no-command", commands: [] };
+  if (commands.length === 0)
+    return { ok: false, said: `no command: ${first.next}`, ms: 0, how: "no-command", commands: [] };
   const check = await timed(async () => {
     await follow(mesh, commands, { say, signal });
     await untilGreen(trial, {
@@ -200,6 +194,36 @@ async function remedy(trial: Trial, injected: InjectedFault): Promise<NonNullabl
     return first.next;
   });
   return { ...check, how: "followed", commands: lines };
+}
+
+/**
+ * The findings whose first names the fault, or why there are none. A connection that times out for once, for example
+ * while an archive is made, may come first for a while.
+ */
+async function namedAgain(
+  trial: Trial,
+  { names }: InjectedFault,
+): Promise<{ readonly first: Finding; readonly findings: readonly Finding[] } | string> {
+  try {
+    return await eventually(
+      async () => {
+        const findings = await diagnoseMesh(trial);
+        const [first] = findings;
+        return first !== undefined && namesOneOf(first, names)
+          ? ready({ first, findings })
+          : notYet(named(first));
+      },
+      {
+        what: `diagnose to name ${names.join(" or ")}`,
+        withinMs: noticeMs,
+        everyMs: 1000,
+        signal: trial.signal,
+      },
+    );
+  } catch (error) {
+    if (trial.signal.aborted) throw error;
+    return messageOf(error);
+  }
 }
 
 /** No finding is broken, and `without` is not among the suspect ones either. */
