@@ -39,3 +39,39 @@ test("the addresses of a service are all at which its own cluster serves it", ()
   ).toEqual(["10.11.0.9", "fd00::9", "172.18.255.8", "172.18.255.7"]);
   expect(serviceState(object({ clusterIP: "None" })).addresses).toEqual([]);
 });
+
+test("ports that containers and sidecars declare; of evidence without containers they are not known", () => {
+  const of = (spec: object) =>
+    podState({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec, status: {} }).ports;
+  expect(
+    of({
+      containers: [
+        { name: "a", ports: [{ name: "web", containerPort: 8080, protocol: "TCP" }] },
+        { name: "b", ports: null },
+        {},
+      ],
+      initContainers: [
+        { name: "sidecar", restartPolicy: "Always", ports: [{ name: "proxy", containerPort: 15001 }] },
+        { name: "init", ports: [{ name: "never", containerPort: 1 }] },
+      ],
+    }),
+  ).toEqual([
+    { name: "web", protocol: "TCP", port: 8080 },
+    { name: "proxy", protocol: "TCP", port: 15001 },
+  ]);
+  expect(of({ containers: [{}] })).toEqual([]);
+  expect(of({})).toBeUndefined();
+});
+
+test("target ports and traffic policies of a service", () => {
+  const of = (spec: object) =>
+    serviceState({ apiVersion: "v1", kind: "Service", metadata: { name: "web" }, spec, status: {} });
+  const ports = [{ port: 80, targetPort: "http" }, { port: 81, targetPort: 8081 }, { port: 82 }];
+  expect(of({ ports })).toMatchObject({
+    ...{ targetPorts: ["http", 8081, 82], internalLocal: false, externalLocal: false },
+  });
+  expect(of({ internalTrafficPolicy: "Local", externalTrafficPolicy: "Local" })).toMatchObject({
+    internalLocal: true,
+    externalLocal: true,
+  });
+});

@@ -7,6 +7,7 @@ import type {
   ContainerState,
   EventState,
   NamespaceState,
+  NodeConfig,
   NodeState,
   PodState,
   ServiceState,
@@ -15,6 +16,7 @@ import type {
 import type { SharedPort } from "#harness/model/shared-state.ts";
 import type { IdentityEntry } from "#harness/model/snapshot.ts";
 import { labelTexts } from "#harness/semantics/identity-labels.ts";
+import { deletionState, nodeTroubles, readySince } from "./object-conditions.ts";
 
 // Objects of an API server, live or from an archive, as far as snapshots and expectations use them.
 
@@ -92,6 +94,8 @@ export function nodeState(o: KubeObject): NodeState {
     podCidr: String(o.spec?.podCIDR ?? ""),
     ready: hasCondition(o, "Ready"),
     ...(os === undefined ? {} : { os }),
+    ...(o.metadata.labels === undefined ? {} : { labels: o.metadata.labels }),
+    ...nodeTroubles(o),
   };
 }
 
@@ -112,9 +116,10 @@ export function ciliumNodeState(o: KubeObject): CiliumNodeState {
   };
 }
 
-export const namespaceState = ({ metadata }: KubeObject): NamespaceState => ({
-  name: metadata.name,
-  annotations: metadata.annotations ?? {},
+export const namespaceState = (o: KubeObject): NamespaceState => ({
+  name: o.metadata.name,
+  annotations: o.metadata.annotations ?? {},
+  ...deletionState(o),
 });
 
 export function identityState(o: KubeObject): IdentityEntry {
@@ -137,6 +142,7 @@ export function podState(o: KubeObject): PodState {
     ...(ips.length === 0 ? {} : { ips }),
     hostNetwork: o.spec?.hostNetwork === true,
     ready: hasCondition(o, "Ready"),
+    ...readySince(o),
     ending: o.metadata.deletionTimestamp !== undefined,
     ended: isEnded(o.status?.phase),
     labels: o.metadata.labels ?? {},
@@ -148,6 +154,36 @@ export function podState(o: KubeObject): PodState {
       ...endOf(c),
     })),
     ...startState(o.status),
+    ...declaredPorts(o),
+  };
+}
+
+interface Container {
+  readonly ports?:
+    | readonly { readonly name?: string; readonly protocol?: string; readonly containerPort?: number }[]
+    | null;
+  readonly restartPolicy?: string;
+}
+
+/**
+ * Where the name of a target port is looked up: containers and sidecars (`FindPort`,
+ * k8s.io/kubernetes/pkg/api/v1/pod/util.go). Evidence of earlier versions has no containers of other users' pods.
+ */
+function declaredPorts({ spec }: KubeObject): Pick<PodState, "ports"> {
+  if (spec?.containers === undefined) return {};
+  const sidecars = ((spec.initContainers ?? []) as Container[]).filter((c) => c.restartPolicy === "Always");
+  const ports = [...(spec.containers as Container[]), ...sidecars].flatMap((c) => c.ports ?? []);
+  return { ports: ports.map(({ containerPort: port = 0, ...named }) => portOf({ ...named, port })) };
+}
+
+export function nodeConfigState(o: KubeObject): NodeConfig {
+  const { nodeSelector = {}, defaults = {} } = o.spec ?? {};
+  const texts = Object.entries(defaults as Record<string, unknown>).map(([key, v]) => [key, String(v)]);
+  return {
+    namespace: o.metadata.namespace ?? "",
+    name: o.metadata.name,
+    selector: nodeSelector as NodeConfig["selector"],
+    defaults: Object.fromEntries(texts),
   };
 }
 
@@ -156,6 +192,7 @@ interface Port {
   readonly protocol?: string;
   readonly port?: number;
   readonly nodePort?: number;
+  readonly targetPort?: number | string;
 }
 
 const portOf = ({ name = "", protocol = "TCP", port = 0 }: Port): SharedPort => ({ name, protocol, port });
@@ -190,6 +227,8 @@ export function serviceState(o: KubeObject): ServiceState {
     ].filter((ip) => ip !== "" && ip !== "None"),
     ports: ports.map(portOf),
     internalLocal: o.spec?.internalTrafficPolicy === "Local",
+    externalLocal: o.spec?.externalTrafficPolicy === "Local",
+    targetPorts: ports.map(({ port = 0, targetPort }) => targetPort ?? port),
     topology: o.spec?.trafficDistribution !== undefined || !["", "disabled", "Disabled"].includes(hint),
   };
 }

@@ -8,6 +8,7 @@ import type {
 } from "#harness/model/mesh-snapshot.ts";
 import { creationCause } from "#harness/semantics/pod-start.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { afterNode } from "./node-repairs.ts";
 import { ciliumNamespace, known, kubectl } from "./parts.ts";
 import { eventsOf, nextFor, startCauseOf } from "./pod-start.ts";
 
@@ -61,7 +62,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
         "agent-silent",
         `the agent of ${agent.node}`,
         `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
-        `check its container on ${agent.node}`,
+        afterNode(cluster, agent.node) ?? `check its container on ${agent.node}`,
       );
   return found;
 }
@@ -92,7 +93,7 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
       "container-not-ready",
       `${first.name} of ${cluster.name} on ${pod.node}`,
       `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts${endText(first)}`,
-      afterEnd(pod, first),
+      afterNode(cluster, pod.node) ?? afterEnd(pod, first),
     );
   }
 }
@@ -115,11 +116,17 @@ const resourcesOf: Readonly<Record<string, string>> = {
   etcd: "clustermesh.apiserver.etcd.resources",
 };
 
-/** A log does not say that the kernel killed the process, so its memory limit is named instead. */
+/** The run that ended, if one has; a log does not say that the kernel killed the process, so its memory limit is named. */
 function afterEnd(pod: PodState, container: ContainerState): string {
   const { name } = container;
-  if (!isOutOfMemory(container))
-    return kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", name, "--previous");
+  if (!isOutOfMemory(container)) {
+    const restarted = container.restarts > 0;
+    // One that never started has no log at all.
+    if (!restarted && container.ended === undefined && pod.waiting?.some((w) => w.container === name))
+      return kubectl(pod.namespace, "describe", `pod/${pod.name}`);
+    const run = restarted ? ["--previous"] : [];
+    return kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", name, ...run);
+  }
   const value = Object.hasOwn(resourcesOf, name) ? resourcesOf[name] : undefined;
   return `raise its memory limit: ${value === undefined ? `resources.limits.memory of container ${name}` : `${value}.limits.memory in the Helm values`}`;
 }

@@ -39,5 +39,5 @@ test.each([
     "check the routes to the pod CIDR of east/east-worker",
   ],
 ])("with %j, what carries packets to pods is named", (settings, cause, next) => {
-  expect(withoutEndpoint(withSettings(east, settings))).toEqual([cause, next]);
+  expect(withoutEndpoint(withSettings(east, settings))).toEqual([cause, expect.stringContaining(next)]);
 });

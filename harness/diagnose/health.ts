@@ -17,15 +17,22 @@ function carrierOf(mesh: MeshSnapshot, node: string): { readonly what: string; r
     : { what: `the tunnel (UDP ${port}) to it`, check: `UDP ${port} to and from ${node}` };
 }
 
+/** Nodes that no other node reaches, of two at least: connections to what runs there fail because of it. */
+export const cutOffNodes = (mesh: MeshSnapshot): Finding[] => unreachable(mesh, true);
+
 /** cilium-health results by node: which one is unreachable, and on which layer. */
-export function health(mesh: MeshSnapshot): Finding[] {
+export const health = (mesh: MeshSnapshot): Finding[] => unreachable(mesh, false);
+
+function unreachable(mesh: MeshSnapshot, cutOff: boolean): Finding[] {
   const failing = new Map<string, { readonly path: Path; readonly from: string }[]>();
   let agents = 0;
+  const asked = new Map<string, number>();
   for (const cluster of mesh.clusters) {
     for (const agent of cluster.agents) {
       if (!agent.health.ok) continue;
       agents += 1;
       for (const node of agent.health.value.nodes) {
+        if (node.name !== agent.health.value.local) asked.set(node.name, (asked.get(node.name) ?? 0) + 1);
         const paths: readonly (readonly [Path, HealthPath | undefined])[] = [
           ["host ICMP", node.host.icmp],
           ["host HTTP", node.host.http],
@@ -45,6 +52,9 @@ export function health(mesh: MeshSnapshot): Finding[] {
   for (const [node, cells] of [...failing].sort((a, b) => b[1].length - a[1].length)) {
     const paths = new Set(cells.map((c) => c.path));
     const froms = new Set(cells.map((c) => c.from));
+    const others = asked.get(node) ?? 0;
+    const isCutOff = others > 1 && [...froms].filter((from) => from !== node).length === others;
+    if (isCutOff !== cutOff) continue;
     const hostOnly = !paths.has("endpoint ICMP") && !paths.has("endpoint HTTP");
     const tunnelOnly = !paths.has("host ICMP") && !paths.has("host HTTP");
     const carrier = carrierOf(mesh, node);
@@ -59,7 +69,7 @@ export function health(mesh: MeshSnapshot): Finding[] {
       cluster: node.split("/")[0] ?? "",
       subject: `node ${node}`,
       message: `${froms.size} of ${agents} agents cannot reach ${node} by ${[...paths].join(", ")}: ${cause}`,
-      next: tunnelOnly ? `check ${carrier.check}` : `check ICMP and TCP 4240 to ${node}`,
+      next: `check ${tunnelOnly ? carrier.check : `ICMP and TCP 4240 to ${node}`}: the rules of \`iptables-save\` and of \`nft list ruleset\` on that node, and the network between the nodes`,
     });
   }
   return found;

@@ -9,21 +9,30 @@ import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
-import { health } from "./health.ts";
+import { headlessServices } from "./headless-services.ts";
+import { cutOffNodes, health } from "./health.ts";
 import { heldState } from "./held-state.ts";
 import { knownDefects } from "./known-defects.ts";
 import { leftovers } from "./leftovers.ts";
-import { nodes } from "./nodes.ts";
+import { namespaces } from "./namespaces.ts";
+import { neighbours } from "./neighbours.ts";
+import { nodes, nodesWithoutNetwork } from "./nodes.ts";
+import { ownClusterPolicies } from "./own-cluster-policies.ts";
 import { peerAddresses } from "./peer-addresses.ts";
 import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
+import { programs } from "./programs.ts";
+import { refusedRequests } from "./refused-requests.ts";
 import { runningSettings } from "./running-settings.ts";
 import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
 import { settings } from "./settings.ts";
 import { shutOff } from "./shut-off.ts";
 import { sizes } from "./sizes.ts";
+import { targetPorts } from "./target-ports.ts";
+import { trafficPolicies } from "./traffic-policies.ts";
 import { tunnelDevices } from "./tunnel-devices.ts";
+import { uncreatedPods } from "./uncreated-pods.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
@@ -37,24 +46,35 @@ export type Layer = (mesh: MeshSnapshot, defects: readonly KnownDefect[]) => rea
 export const layers: readonly Layer[] = [
   nodes,
   tunnelDevices,
+  programs,
+  neighbours,
   underlay,
   settings,
   runningSettings,
   sizes,
+  namespaces,
+  refusedRequests,
+  trafficPolicies,
   controlPlane,
+  nodesWithoutNetwork,
   configuration,
   knownDefects,
   peerAddresses,
   shutOff,
   certificates,
   certificateUsers,
+  cutOffNodes,
   connections,
   heldState,
   leftovers,
+  targetPorts,
+  headlessServices,
+  uncreatedPods,
   services,
   serviceDefinitions,
   podStarts,
   policies,
+  ownClusterPolicies,
   health,
   controllers,
   unread,

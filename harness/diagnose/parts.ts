@@ -22,6 +22,10 @@ export function pathTo(
   return parts.flatMap((part) => known(part)).find((p) => p.peer === peer);
 }
 
+/** cilium-config, whose ConfigMap always has this key: an archive of bugtool knows the cluster's name and id alone. */
+export const wholeConfig = ({ config }: ClusterSnapshot): Readonly<Record<string, string>> | undefined =>
+  config.ok && config.value["identity-allocation-mode"] !== undefined ? config.value : undefined;
+
 /** Where Cilium is installed. */
 export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>
   known(workloads).find((w) => w.kind === "DaemonSet" && w.name === "cilium")?.namespace ??

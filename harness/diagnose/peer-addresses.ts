@@ -24,7 +24,7 @@ export function peerAddresses(mesh: MeshSnapshot): Finding[] {
 const nothing = { ok: false, why: "no such cluster" } as const;
 
 /** How a cluster contacts a peer: KVStoreMesh, or the agents where there is none. */
-interface Contact {
+export interface Contact {
   readonly who: string;
   readonly peer: string;
   readonly ready: boolean | undefined;
@@ -32,7 +32,7 @@ interface Contact {
   readonly addresses: readonly string[];
 }
 
-function contacts(cluster: ClusterSnapshot): Contact[] {
+export function contacts(cluster: ClusterSnapshot): Contact[] {
   if (!cluster.peers.ok) return [];
   const { agents: direct, kvstoreMesh } = cluster.peers.value;
   const cached = Object.keys(kvstoreMesh).length > 0;

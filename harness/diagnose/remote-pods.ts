@@ -2,6 +2,7 @@ import { shortList } from "#harness/lib/short-list.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part, PodState } from "#harness/model/mesh-snapshot.ts";
 import type { ClusterPolicies, PodTemplate } from "#harness/model/what-if.ts";
 import type { IdentityLabels } from "#harness/semantics/cluster-selectors.ts";
+import { kubernetesLabels } from "#harness/semantics/identity-labels.ts";
 import { clusterKey, namespaceKey, namespaceLabel } from "#harness/semantics/policy-model.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
@@ -117,14 +118,7 @@ function identitiesOf(
   const found = new Map<number, { cluster: string; pod: RemotePod }>();
   for (const agent of cluster.agents)
     for (const { id, labels } of known(agent.identities)) {
-      const own = Object.fromEntries(
-        labels
-          .filter((l) => l.startsWith("k8s:"))
-          .map((l) => {
-            const [key = "", ...value] = l.slice("k8s:".length).split("=");
-            return [key, value.join("=")];
-          }),
-      );
+      const own = kubernetesLabels(labels);
       const from = own[clusterKey];
       if (from === undefined || supplied.has(from)) continue;
       found.set(id, {

@@ -2,7 +2,7 @@
 import semver from "semver";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { ciliumNamespace, kubectl } from "./parts.ts";
+import { ciliumNamespace, known, kubectl } from "./parts.ts";
 
 export const apiserver = "deployment/clustermesh-apiserver";
 export const operator = "deployment/cilium-operator";
@@ -21,6 +21,16 @@ export const restartAgent = (cluster: ClusterSnapshot, node: string): string =>
     ciliumNamespace(cluster),
     ...["delete", "pod", "-l", "k8s-app=cilium", "--field-selector", `spec.nodeName=${node}`],
   );
+
+/** In the node, or in its agent, which is in the node's network. */
+export function onNode(cluster: ClusterSnapshot, node: string, argv: readonly string[]): string {
+  if (known(cluster.containers).some((c) => c.name === node))
+    return shellQuote(["docker", "exec", node, ...argv]);
+  const pod = known(cluster.pods).find((p) => p.node === node && p.labels["k8s-app"] === "cilium");
+  return pod === undefined
+    ? `on that node, as root: ${shellQuote(argv)}`
+    : kubectl(pod.namespace, "exec", `pod/${pod.name}`, "-c", "cilium-agent", "--", ...argv);
+}
 
 /** A pod that waits for a volume tries again only after minutes, and a restart waits for it. */
 export const replaceApiserver = (cluster: ClusterSnapshot): string =>

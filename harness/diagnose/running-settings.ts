@@ -1,14 +1,15 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { AgentState, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { AgentState, ClusterSnapshot, MeshSnapshot, NodeConfig } from "#harness/model/mesh-snapshot.ts";
 import {
   type ClusterSettings,
   type SettingDifference,
   settingDifferences,
   tunnelPort,
 } from "#harness/semantics/mesh-settings.ts";
+import { labelsMatch } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known } from "./parts.ts";
-import { agents, inCluster, restart } from "./repairs.ts";
+import { known, kubectl } from "./parts.ts";
+import { agents, inCluster, restart, restartAgent } from "./repairs.ts";
 import { settingsOf } from "./settings.ts";
 
 const nodesShown = 3;
@@ -78,6 +79,16 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
   const [first] = late;
   // Where every agent has what its ConfigMap says, the ConfigMaps differ, which is another finding.
   if (first === undefined) return [];
+  const overridden = late.flatMap((h) => overriddenBy(setting, h) ?? []);
+  const [override] = overridden;
+  if (override !== undefined)
+    return [
+      ofNodeConfig(
+        setting,
+        override,
+        byValue(held, ({ cluster, node }) => `${node ?? "cilium-config"} of ${cluster.name}`),
+      ),
+    ];
   const clusters = [...new Set(late.map((h) => h.holder.cluster))];
   const isMixed = (cluster: ClusterSnapshot): boolean =>
     new Set(running.filter((h) => h.holder.cluster === cluster).map((h) => h.value)).size > 1;
@@ -101,6 +112,66 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
         : `give ${setting.key} one value in cilium-config of every cluster first, then restart the agents that have another`,
     }),
   ];
+}
+
+interface Override {
+  readonly held: Held;
+  readonly node: string;
+  readonly config: NodeConfig;
+  /** Those of its settings that make the difference. */
+  readonly keys: readonly string[];
+}
+
+/** The CiliumNodeConfig that gives a node's agent the value it runs with. */
+function overriddenBy(setting: SettingDifference["setting"], held: Held): Override | undefined {
+  const { cluster, node } = held.holder;
+  const stored = settingsOf(cluster);
+  if (stored === undefined || node === undefined) return undefined;
+  for (const config of known(cluster.nodeConfigs)) {
+    if (!selectsNode(config, cluster, node)) continue;
+    const settings = { ...stored.settings, ...config.defaults };
+    if (setting.valueOf({ ...stored, settings }) !== held.value) continue;
+    const keys = Object.keys(config.defaults).filter((key) => {
+      const { [key]: _, ...others } = config.defaults;
+      return setting.valueOf({ ...stored, settings: { ...stored.settings, ...others } }) !== held.value;
+    });
+    if (keys.length > 0) return { held, node, config, keys };
+  }
+  return undefined;
+}
+
+/** True where the node's labels are not known: that it runs with the same value shows it. */
+function selectsNode({ selector }: NodeConfig, cluster: ClusterSnapshot, node: string): boolean {
+  const labels = known(cluster.nodes).find((n) => n.name === node)?.labels;
+  return labels === undefined || labelsMatch(selector, (key) => labels[key]);
+}
+
+function ofNodeConfig(
+  { key, effect }: SettingDifference["setting"],
+  { held, node, config, keys }: Override,
+  had: string,
+): Finding {
+  const { cluster } = held.holder;
+  const { namespace, name, defaults } = config;
+  const object = `ciliumnodeconfig/${name}`;
+  const removal =
+    Object.keys(defaults).length === keys.length
+      ? kubectl(namespace, "delete", object)
+      : kubectl(
+          ...([namespace, "patch", object, "--type", "json", "-p"] as const),
+          JSON.stringify(
+            keys.map((k) => ({
+              op: "remove",
+              path: `/spec/defaults/${k.replaceAll("~", "~0").replaceAll("/", "~1")}`,
+            })),
+          ),
+        );
+  return findingOf("node-config-differs", {
+    cluster: cluster.name,
+    subject: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name}`,
+    message: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name} sets ${keys.map((k) => `${k} ${defaults[k]}`).join(", ")} for node ${node}, which does not fit the others: ${key} is ${had}; ${effect}`,
+    next: `${removal}; ${restartAgent(cluster, node)}`,
+  });
 }
 
 /** `8473 (n2 of west), 8472 (n1 of west, n1 of east)`; the rarest value first. */

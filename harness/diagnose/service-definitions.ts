@@ -5,6 +5,7 @@ import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/clust
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
 import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { isEnding } from "./namespaces.ts";
 import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
 import { copied, marked, namedPorts, type ServiceSide, sharedKeys, sidesOf } from "./service-repairs.ts";
 import { readyBackends } from "./services.ts";
@@ -172,6 +173,9 @@ function counterparts(mesh: MeshSnapshot, name: string, globals: readonly Servic
 
 /** The pods that it selects there, if any, become its backends. */
 function counterpart(side: ServiceSide, cluster: ClusterSnapshot): string {
+  const { namespace } = side.service;
+  if (isEnding(cluster, namespace))
+    return `namespace ${namespace} of ${cluster.name} is being deleted, and nothing can be created in it: apply the same Service there after the namespace is gone and was created again`;
   const text = `apply the same Service (or a ServiceExport, with the MCS API) in ${cluster.name} too`;
   const commands = copied(side, cluster);
   return commands === undefined ? text : `${text}: ${commands}`;

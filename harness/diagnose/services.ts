@@ -6,6 +6,7 @@ import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { isDerived, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
 import { nextFor, startCauseOf } from "./pod-start.ts";
+import { lacksTargetPorts } from "./target-ports.ts";
 
 const key = (s: { readonly namespace: string; readonly name: string }): string => `${s.namespace}/${s.name}`;
 
@@ -26,7 +27,9 @@ export function services(mesh: MeshSnapshot): Finding[] {
     });
     const global = sides.some(({ service }) => isGlobal(service.annotations));
     const own = sides.flatMap((side) => ownBackends(side, { global, changing }));
-    found.push(...own, ...(own.length > 0 ? [] : withoutBackend(mesh, name, sides)));
+    // Then its selector and its pods are right.
+    const isExplained = own.length > 0 || sides.some(lacksTargetPorts);
+    found.push(...own, ...(isExplained ? [] : withoutBackend(mesh, name, sides)));
   }
   return found;
 }

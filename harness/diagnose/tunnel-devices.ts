@@ -1,19 +1,8 @@
-import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl } from "./parts.ts";
-import { restartAgent } from "./repairs.ts";
-
-/** In the node, or in its agent, which is in the node's network. */
-function onNode(cluster: ClusterSnapshot, node: string, argv: readonly string[]): string {
-  if (known(cluster.containers).some((c) => c.name === node))
-    return shellQuote(["docker", "exec", node, ...argv]);
-  const pod = known(cluster.pods).find((p) => p.node === node && p.labels["k8s-app"] === "cilium");
-  return pod === undefined
-    ? `on that node, as root: ${shellQuote(argv)}`
-    : kubectl(pod.namespace, "exec", `pod/${pod.name}`, "-c", "cilium-agent", "--", ...argv);
-}
+import { known } from "./parts.ts";
+import { onNode, restartAgent } from "./repairs.ts";
 
 /** An agent sets its device up once, when it starts: whoever takes it down cuts off the node's pods. */
 export function tunnelDevices(mesh: MeshSnapshot): Finding[] {

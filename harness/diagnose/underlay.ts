@@ -1,6 +1,7 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { nftables } from "./nftables.ts";
 import { known } from "./parts.ts";
 
 /** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh need. */
@@ -22,7 +23,9 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
   const address = addressNames(mesh);
   for (const cluster of mesh.clusters) {
     for (const inside of cluster.nodeStates) {
-      for (const rule of merged(known(inside.rules))) {
+      const rules = known(inside.rules);
+      found.push(...nftables(mesh, cluster, { node: inside.node, rules }));
+      for (const rule of merged(rules.filter((r) => r.nft === undefined))) {
         const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
         const subject = pod === undefined ? `node ${inside.node} of ${cluster.name}` : `pod ${pod}`;
         const peers = Array.from(rule.text.matchAll(/(?<=-[sd] )[\d.]+/g), ([ip]) => address.get(ip) ?? ip);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
+import { startCause } from "#harness/semantics/pod-start.ts";
 import { collectedFields, collectedObject } from "./collected-fields.ts";
 import { collectEvidence } from "./evidence.ts";
 import { snapshotOf } from "./snapshot.ts";
@@ -43,7 +44,11 @@ const pod = (namespace: string): KubeObject => ({
         args: ["private"],
         env: [{ name: "private", value: "private" }],
         livenessProbe: { httpGet: { httpHeaders: [{ name: "private", value: "private" }] } },
+        ports: [{ name: "http", containerPort: 8080, protocol: "TCP", hostIP: "private" }],
       },
+    ],
+    initContainers: [
+      { name: "private", image: "private", restartPolicy: "Always", ports: [{ containerPort: 9090 }] },
     ],
     volumes: [{ name: "private" }],
   },
@@ -72,7 +77,7 @@ const serviceOf = (namespace: string): KubeObject => ({
   status: { loadBalancer: { ingress: [{ ip: "172.18.255.1", hostname: "private" }] } },
 });
 
-test("of a pod of other users only its name, labels, node, address and readiness are kept", () => {
+test("of a pod of other users only its name, labels, node, ports, address and readiness are kept", () => {
   expect(collectedObject("pods", pod("shop"), whole)).toEqual({
     apiVersion: "v1",
     kind: "Pod",
@@ -87,7 +92,12 @@ test("of a pod of other users only its name, labels, node, address and readiness
         "multicluster.kubernetes.io/derived-service": "kept",
       },
     },
-    spec: { nodeName: "worker", hostNetwork: false },
+    spec: {
+      nodeName: "worker",
+      hostNetwork: false,
+      containers: [{ ports: [{ name: "http", containerPort: 8080, protocol: "TCP" }] }],
+      initContainers: [{ restartPolicy: "Always", ports: [{ containerPort: 9090 }] }],
+    },
     status: {
       phase: "Running",
       podIP: "10.1.0.7",
@@ -163,6 +173,33 @@ test("of a warning of other users only the words that name a missing object are 
   expect(collectedObject("events", { ...event, message: "Error: private" }, whole)).toBeUndefined();
 });
 
+test.each([
+  [
+    'Error creating: Internal error occurred: failed calling webhook "a.b.c": failed to call webhook: Post "https://private.private.svc:443/": private',
+    'failed calling webhook "a.b.c"',
+  ],
+  [
+    'Error creating: admission webhook "a.b.c" denied the request: private',
+    'admission webhook "a.b.c" denied the request',
+  ],
+  [
+    'Error creating: pods "private" is forbidden: exceeded quota: small, requested: pods=1, used: private, limited: private',
+    "exceeded quota: small, requested: pods=1, used:",
+  ],
+  [
+    'Error creating: pods "private" is forbidden: violates PodSecurity "restricted:latest": private',
+    'violates PodSecurity "restricted:latest"',
+  ],
+])("of a pod that is refused what refuses it: %s", (message, kept) => {
+  const event = {
+    ...{ apiVersion: "v1", kind: "Event", metadata: { name: "e", namespace: "shop" } },
+    ...{ type: "Warning", reason: "FailedCreate", message },
+    involvedObject: { kind: "ReplicaSet", name: "shop-6d5f", namespace: "shop" },
+  };
+  expect(collectedObject("events", event, whole)?.message).toBe(kept);
+  expect(startCause(kept)).toBeDefined();
+});
+
 test("a node's images, annotations and messages are not kept", () => {
   const node = {
     apiVersion: "v1",
@@ -179,6 +216,47 @@ test("a node's images, annotations and messages are not kept", () => {
   const kept = collectedObject("nodes", node, whole);
   expect(JSON.stringify(kept)).not.toContain("private");
   expect(kept?.status.conditions).toEqual([{ type: "Ready", status: "True", reason: "KubeletReady" }]);
+});
+
+test("what kubelet says is wrong with a node is kept, and why a namespace is not deleted", () => {
+  const down = { type: "Ready", status: "False", reason: "KubeletNotReady", message: "runtime is down" };
+  const other = { type: "KernelDeadlock", status: "True", reason: "DockerHung" };
+  const node = {
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name: "worker" } },
+    status: { conditions: [{ ...other, message: "private" }, down] },
+  };
+  expect(collectedObject("nodes", node, whole)?.status.conditions).toEqual([other, down]);
+  const stuck = {
+    ...{ type: "NamespaceDeletionDiscoveryFailure", status: "True", reason: "DiscoveryFailed" },
+    message: "Discovery failed for some groups",
+  };
+  const deletionTimestamp = "2026-11-28T16:00:00Z";
+  const namespace = {
+    ...{ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", deletionTimestamp } },
+    ...{ spec: { finalizers: ["private"] }, status: { phase: "Terminating", conditions: [stuck] } },
+  };
+  const kept = collectedObject("namespaces", namespace, whole);
+  expect(kept).toMatchObject({ metadata: { deletionTimestamp }, status: { conditions: [stuck] } });
+  expect(JSON.stringify(kept)).not.toContain("private");
+});
+
+test("of an admission webhook its service, its rules and its policy are kept", () => {
+  const service = { namespace: "kyverno", name: "kyverno-svc" };
+  const rule = { apiGroups: ["cilium.io"], resources: ["*"], operations: ["CREATE"] };
+  const webhook = { name: "a.b.c", failurePolicy: "Fail" };
+  const configuration = {
+    ...{ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration" },
+    metadata: { name: "kyverno" },
+    webhooks: [
+      {
+        ...{ ...webhook, namespaceSelector: { matchLabels: { a: "private" } } },
+        clientConfig: { service: { ...service, path: "/private" }, caBundle: "private" },
+        rules: [{ ...rule, apiVersions: ["private"] }],
+      },
+    ],
+  };
+  const kept = collectedObject("validatingwebhookconfigurations", configuration, whole);
+  expect(kept?.webhooks).toEqual([{ ...webhook, clientConfig: { service }, rules: [rule] }]);
 });
 
 const anywhere = fc.letrec<{ value: unknown }>((tie) => ({

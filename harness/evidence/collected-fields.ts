@@ -1,3 +1,4 @@
+import { nodeTroubles } from "#harness/cilium/object-conditions.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { withoutDetails } from "#harness/semantics/pod-start.ts";
 
@@ -21,17 +22,33 @@ const always = [
   "metadata.deletionTimestamp",
 ] as const;
 
+/** What an admission webhook covers, and who answers for it. */
+const webhookFields = [
+  "webhooks[].name",
+  "webhooks[].failurePolicy",
+  "webhooks[].clientConfig.service.namespace",
+  "webhooks[].clientConfig.service.name",
+  "webhooks[].rules[].apiGroups[]",
+  "webhooks[].rules[].resources[]",
+  "webhooks[].rules[].operations[]",
+] as const;
+
 /**
  * The other fields kept of other users' objects and of cluster-wide objects, by file name. A kind that is not listed
  * is not kept at all. Messages of events quote commands, images and addresses, so of a warning only the words that name a
- * missing object are kept. The fields are names,
+ * missing object, or what refuses a pod, are kept. The fields are names,
  * labels, ports, policies, a pod's address and node, and others that a diagnosis needs and that reveal nothing more:
  * readiness and replica counts; addresses, which the agents' own tables hold too; and a service's selector, which
  * repeats the labels of its pods. Environment, images, commands, volumes, probes, accounts and messages are never
- * kept.
+ * kept, except what kubelet says is wrong with a node, and why Kubernetes cannot delete a namespace.
  */
 export const collectedFields: Readonly<Record<string, readonly string[]>> = {
-  namespaces: [],
+  namespaces: [
+    "status.conditions[].type",
+    "status.conditions[].status",
+    "status.conditions[].reason",
+    "status.conditions[].message",
+  ],
   nodes: [
     "spec.podCIDR",
     "spec.podCIDRs[]",
@@ -46,6 +63,14 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "spec.nodeName",
     // Then its address is the node's.
     "spec.hostNetwork",
+    // What the named target port of a service is looked for in, and sidecars are told by.
+    "spec.containers[].ports[].name",
+    "spec.containers[].ports[].protocol",
+    "spec.containers[].ports[].containerPort",
+    "spec.initContainers[].ports[].name",
+    "spec.initContainers[].ports[].protocol",
+    "spec.initContainers[].ports[].containerPort",
+    "spec.initContainers[].restartPolicy",
     "status.podIP",
     "status.podIPs[].ip",
     "status.phase",
@@ -92,6 +117,8 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "status.state",
   ],
   serviceexports: [],
+  validatingwebhookconfigurations: webhookFields,
+  mutatingwebhookconfigurations: webhookFields,
   // The labels are the identity.
   ciliumidentities: ["security-labels.*"],
   ciliumnodes: [
@@ -136,10 +163,22 @@ export function collectedObject(
   const annotations = Object.entries(kept.metadata.annotations ?? {}).filter(([n]) =>
     isCollectedAnnotation(n),
   );
-  return { ...kept, metadata: { ...kept.metadata, annotations: Object.fromEntries(annotations) } };
+  const collected = { ...kept, metadata: { ...kept.metadata, annotations: Object.fromEntries(annotations) } };
+  return plural === "nodes" ? withTroubles(collected, object) : collected;
 }
 
-/** A warning that a pod waits for an object which does not exist: `secret "db" not found`. */
+/** With kubelet's own words on what is wrong: the conditions of other programs may say more of a machine. */
+function withTroubles(kept: KubeObject, node: KubeObject): KubeObject {
+  const { conditions: troubles = [] } = nodeTroubles(node);
+  if (troubles.length === 0) return kept;
+  const conditions = ((kept.status?.conditions ?? []) as readonly { readonly type?: unknown }[]).map((c) => {
+    const message = troubles.find((t) => t.type === c.type)?.message ?? "";
+    return message === "" ? c : { ...c, message };
+  });
+  return { ...kept, status: { ...kept.status, conditions } };
+}
+
+/** A warning that a pod waits for an object which does not exist (`secret "db" not found`), or that it is refused. */
 function missingObjectEvent(event: KubeObject): KubeObject | undefined {
   const message = event.type === "Warning" ? withoutDetails(String(event.message ?? "")) : "";
   if (message === "") return undefined;

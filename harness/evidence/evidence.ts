@@ -1,5 +1,9 @@
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { meshLogBytes } from "#harness/cilium/agent/mesh-log.ts";
+import { unitsScript } from "#harness/cilium/agent/node-units.ts";
+import { programsCommand } from "#harness/cilium/agent/programs.ts";
+import { refusalLines } from "#harness/cilium/agent/refusal-log.ts";
 import { runningCommand } from "#harness/cilium/agent/running.ts";
 import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
 import {
@@ -12,7 +16,7 @@ import { ciliumEndpointStates } from "#harness/cilium/object-states.ts";
 import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { onNode } from "#harness/cluster/node.ts";
-import { agentSelector } from "#harness/cluster/selectors.ts";
+import { agentSelector, operatorSelector } from "#harness/cluster/selectors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { isSelfManaged } from "#harness/kube/namespace.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
@@ -58,6 +62,7 @@ const agentFiles: Readonly<Record<string, readonly string[]>> = {
   "endpoints.json": ["cilium-dbg", "endpoint", "list", "-o", "json"],
   "metrics.json": ["cilium-dbg", "bpf", "metrics", "list", "-o", "json"],
   "running.txt": runningCommand,
+  "programs.txt": programsCommand,
   "troubleshoot.txt": ["cilium-dbg", "troubleshoot", "clustermesh"],
 };
 
@@ -70,10 +75,13 @@ const objectKinds: readonly KindRef[] = [
   kinds.daemonSet,
   kinds.event,
   kinds.ciliumNode,
+  kinds.ciliumNodeConfig,
   kinds.ciliumIdentity,
   kinds.networkPolicy,
   kinds.ciliumNetworkPolicy,
   kinds.ciliumClusterwideNetworkPolicy,
+  kinds.validatingWebhook,
+  kinds.mutatingWebhook,
 ];
 
 /** Files of bugtool with the traffic of other users' pods: names that they resolve, requests, command lines. */
@@ -93,7 +101,9 @@ for pid in $(lsns -t net -n -o PID); do
   case "$rules" in *' -A '*) echo "# firewall of pod $(nsenter -t $pid -n ip -4 -o addr show eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/') pid $pid" && echo "$rules";; esac
 done
 echo '# stopped processes'; ps -eo stat,pid,args | grep '^T'
+${unitsScript}
 echo '# routing rules'; ip rule
+echo '# nftables'; command -v nft >/dev/null && nft list ruleset
 echo '# network'; ip route; ip addr; ip neigh
 `;
 
@@ -151,6 +161,28 @@ async function keepKvstoreMeshes(cluster: Cluster, keep: Keep, signal: AbortSign
       ];
     }),
   );
+}
+
+/** What the API server refused to clustermesh-apiserver and to the operator; agents' and KVStoreMesh's logs have theirs. */
+async function keepRefusals(cluster: Cluster, keep: Keep): Promise<void> {
+  const [replicas, operators] = await Promise.all([
+    apiserverPods(cluster).catch((): string[] => []),
+    cluster.kube.list(kinds.pod, "kube-system", operatorSelector).catch((): KubeObject[] => []),
+  ]);
+  const log = (file: string, pod: string, container: string): Promise<void> =>
+    keep(file, async () =>
+      refusalLines(await cluster.kube.logs("kube-system", pod, container, { limitBytes: meshLogBytes })),
+    );
+  await Promise.all([
+    ...replicas.map((pod) =>
+      log(
+        replicas.length > 1 ? replicaFile(pod, "apiserver-log.txt") : "apiserver-log.txt",
+        pod,
+        "apiserver",
+      ),
+    ),
+    ...operators.map(({ metadata: { name } }) => log(`operator-${name}-log.txt`, name, "cilium-operator")),
+  ]);
 }
 
 async function collectCluster(
@@ -238,6 +270,7 @@ async function collectCluster(
         ]
       : []),
     ...(cluster.capabilities.hasKvstoreMesh ? [keepKvstoreMeshes(cluster, keep, signal)] : []),
+    keepRefusals(cluster, keep),
   ]);
   // Endpoints created or deleted meanwhile would look like contradictions, so only those in both lists are kept.
   const endpoints = settledEndpoints(cluster, before);

@@ -1,8 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { webhookStates } from "#harness/cilium/admission-webhooks.ts";
 import { readMeshLog } from "#harness/cilium/agent/mesh-log.ts";
-import { readNodeFile } from "#harness/cilium/agent/node-file.ts";
+import { readNodeFile, readNodeNeighbours } from "#harness/cilium/agent/node-file.ts";
+import { readNodeUnits } from "#harness/cilium/agent/node-units.ts";
 import {
   parseFailingControllers,
   parseHealth,
@@ -14,6 +16,7 @@ import {
   parseRemoteClusters,
   parseServiceList,
 } from "#harness/cilium/agent/parse.ts";
+import { readPrograms } from "#harness/cilium/agent/programs.ts";
 import { readStartedWith, readTunnelDevices } from "#harness/cilium/agent/running.ts";
 import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import {
@@ -22,6 +25,7 @@ import {
   eventState,
   identityState,
   namespaceState,
+  nodeConfigState,
   nodeState,
   podState,
   serviceState,
@@ -52,6 +56,7 @@ import { type KvstoreState, kvstoreStateSchema } from "#harness/model/shared-sta
 import { endpointChangeSchema, type KvstoreMeshStatus } from "#harness/model/snapshot.ts";
 import { type ClusterEvidence, notCollected, notSupplied, replicaFile } from "./evidence.ts";
 import { policiesOf } from "./policy-objects.ts";
+import { refusedRequests } from "./refused-requests.ts";
 
 /** The same parser for a live mesh and for an archive. */
 export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {
@@ -90,24 +95,6 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
   const insideNodes = [...files.keys()]
     .map((f) => /^node-(.*)\.txt$/.exec(f)?.[1])
     .filter((n) => n !== undefined);
-  const deployments = objects("deployments.json", (o) => [
-    {
-      kind: "Deployment" as const,
-      namespace: o.metadata.namespace ?? "",
-      name: o.metadata.name,
-      desired: Number(o.spec?.replicas ?? 1),
-      ready: Number(o.status?.readyReplicas ?? 0),
-    },
-  ]);
-  const daemonSets = objects("daemonsets.json", (o) => [
-    {
-      kind: "DaemonSet" as const,
-      namespace: o.metadata.namespace ?? "",
-      name: o.metadata.name,
-      desired: Number(o.status?.desiredNumberScheduled ?? 0),
-      ready: Number(o.status?.numberReady ?? 0),
-    },
-  ]);
   return {
     name,
     config: read("cilium-config.json", (text) => parsed(text, configMapSchema)),
@@ -115,10 +102,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     nodes: objects("nodes.json", (o) => [nodeState(o)]),
     ciliumNodes: objects("ciliumnodes.json", (o) => [ciliumNodeState(o)]),
     pods: objects("pods.json", (o) => [podState(o)]),
-    workloads:
-      deployments.ok && daemonSets.ok
-        ? { ok: true, value: [...deployments.value, ...daemonSets.value] }
-        : deployments,
+    workloads: workloadsOf(objects),
     services: objects("services.json", (o) => [serviceState(o)]),
     endpoints: objects("endpointslices.json", (o) =>
       ((o.endpoints ?? []) as { addresses: string[]; conditions?: { ready?: boolean } }[]).flatMap((e) =>
@@ -142,6 +126,12 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     serviceExports: objects("serviceexports.json", ({ metadata: { namespace = "", name } }) => [
       { namespace, name },
     ]),
+    nodeConfigs: optional(objects("ciliumnodeconfigs.json", (o) => [nodeConfigState(o)])),
+    webhooks: eitherOf(
+      objects("validatingwebhookconfigurations.json", webhookStates),
+      objects("mutatingwebhookconfigurations.json", webhookStates),
+    ),
+    refusedRequests: refusedRequests(files),
     ...kvstoresOf(files),
     unreadFiles: unreadFiles(files),
     endpointChanges: optional(
@@ -171,6 +161,32 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };
+}
+
+function workloadsOf(
+  objects: <T>(file: string, map: (o: KubeObject) => readonly T[]) => Part<T[]>,
+): ClusterSnapshot["workloads"] {
+  const deployments = objects("deployments.json", ({ metadata, spec, status }) => [
+    {
+      kind: "Deployment" as const,
+      namespace: metadata.namespace ?? "",
+      name: metadata.name,
+      desired: Number(spec?.replicas ?? 1),
+      ready: Number(status?.readyReplicas ?? 0),
+    },
+  ]);
+  const daemonSets = objects("daemonsets.json", ({ metadata, status }) => [
+    {
+      kind: "DaemonSet" as const,
+      namespace: metadata.namespace ?? "",
+      name: metadata.name,
+      desired: Number(status?.desiredNumberScheduled ?? 0),
+      ready: Number(status?.numberReady ?? 0),
+    },
+  ]);
+  return deployments.ok && daemonSets.ok
+    ? { ok: true, value: [...deployments.value, ...daemonSets.value] }
+    : deployments;
 }
 
 /** A file of each replica of clustermesh-apiserver by its pod; none where there is only one. */
@@ -259,7 +275,13 @@ function policyObjects(files: ClusterEvidence): Part<PolicyObject[]> {
   return {
     ok: true,
     value: parts.flatMap((p) =>
-      p.ok ? p.value.map(({ specs, ...policy }) => ({ ...policy, specs: specs.map((s) => s.spec) })) : [],
+      p.ok
+        ? p.value.map(({ specs, ...policy }) => ({
+            ...policy,
+            specs: specs.map((s) => s.spec),
+            paths: specs.map((s) => s.path),
+          }))
+        : [],
     ),
   };
 }
@@ -268,6 +290,10 @@ function policyObjects(files: ClusterEvidence): Part<PolicyObject[]> {
 type Read = <T>(file: string, parse: (text: string) => T) => Part<T>;
 
 const optional = <T>(read: Part<T>): Part<T> => (read.ok ? read : { ...read, absent: true });
+
+/** What could be read of two lists that only say more of what others show. */
+const eitherOf = <T>(one: Part<T[]>, other: Part<T[]>): Part<T[]> =>
+  one.ok && other.ok ? { ok: true, value: [...one.value, ...other.value] } : optional(other.ok ? other : one);
 
 function agentState(node: string, read: Read): AgentState {
   const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
@@ -282,6 +308,7 @@ function agentState(node: string, read: Read): AgentState {
     controllers: agent("status.json", parseFailingControllers),
     tunnels: optional(agent("running.txt", readTunnelDevices)),
     startedWith: optional(agent("running.txt", readStartedWith)),
+    programs: optional(agent("programs.txt", readPrograms)),
     nodeList: agent("node-list.json", parseNodeList),
     health: agent("health.json", parseHealth),
     services: agent("service-list.json", parseServiceList),
@@ -293,9 +320,14 @@ function agentState(node: string, read: Read): AgentState {
 
 function nodeInside(node: string, read: Read): NodeInside {
   const inside = read(`node-${node}.txt`, readNodeFile);
+  const neighbours = optional(read(`node-${node}.txt`, readNodeNeighbours));
+  const units = read(`node-${node}.txt`, readNodeUnits);
   return inside.ok
-    ? { node, rules: { ok: true, value: inside.value.rules }, stopped: inside.value.stopped }
-    : { node, rules: inside, stopped: [] };
+    ? {
+        ...{ node, neighbours, rules: { ok: true, value: inside.value.rules } },
+        ...{ stopped: inside.value.stopped, units: units.ok ? units.value : {} },
+      }
+    : { node, neighbours, rules: inside, stopped: [] };
 }
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {

@@ -51,6 +51,12 @@ export const kinds = {
     "validatingwebhookconfigurations",
     false,
   ),
+  mutatingWebhook: kindRef(
+    "admissionregistration.k8s.io/v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+    false,
+  ),
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
   ciliumNodeConfig: kindRef("cilium.io/v2", "CiliumNodeConfig", "ciliumnodeconfigs"),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
+import { objectConditionSchema, refusedRequestSchema, webhookStateSchema } from "./api-objects.ts";
+import { heldCertificateSchema, tlsCertificateSchema } from "./held-certificate.ts";
+import { nodeLinksSchema, sizesSchema } from "./packet-sizes.ts";
 import { kvstoreStateSchema, sharedPortSchema } from "./shared-state.ts";
 import {
   endpointChangeSchema,
@@ -13,6 +16,9 @@ import {
   replicaPod,
   serviceEntrySchema,
 } from "./snapshot.ts";
+
+export { type Certificate, type HeldCertificate, heldCertificateSchema } from "./held-certificate.ts";
+export { type NodeLinkState, nodeLinksSchema, type SizedRequests, sizesSchema } from "./packet-sizes.ts";
 
 /** A part of a snapshot: what was read, or why it could not be read. `absent`: not requested, as in an archive. */
 export type Part<T> =
@@ -35,6 +41,9 @@ const nodeStateSchema = z.object({
   ready: z.boolean(),
   /** The label `kubernetes.io/os`. Absent in evidence of earlier versions, like every part below that may be absent. */
   os: z.string().exactOptional(),
+  labels: texts.exactOptional(),
+  /** Those that say what is wrong: `Ready` if it is not true, pressures if they are. */
+  conditions: z.array(objectConditionSchema).exactOptional(),
 });
 export type NodeState = Infer<typeof nodeStateSchema>;
 
@@ -49,7 +58,15 @@ const ciliumNodeStateSchema = z.object({
 });
 export type CiliumNodeState = Infer<typeof ciliumNodeStateSchema>;
 
-const namespaceStateSchema = z.object({ name: z.string(), annotations: texts });
+const namespaceStateSchema = z.object({
+  name: z.string(),
+  annotations: texts,
+  /** It is being deleted: nothing can be created in it. */
+  ending: z.literal(true).exactOptional(),
+  deletedMs: z.number().exactOptional(),
+  /** Those that say why its deletion has not ended. */
+  conditions: z.array(objectConditionSchema).exactOptional(),
+});
 export type NamespaceState = Infer<typeof namespaceStateSchema>;
 
 const containerStateSchema = z.object({
@@ -72,6 +89,7 @@ const podStateSchema = z.object({
   ips: z.array(z.string()).exactOptional(),
   hostNetwork: z.boolean(),
   ready: z.boolean(),
+  readySinceMs: z.number().exactOptional(),
   ending: z.boolean(),
   /** It has completed; its address may be another pod's. */
   ended: z.boolean().exactOptional(),
@@ -83,6 +101,8 @@ const podStateSchema = z.object({
     .exactOptional(),
   /** Why no node takes it. */
   unscheduled: z.string().exactOptional(),
+  /** Those that its containers declare; a sidecar's too. */
+  ports: z.array(sharedPortSchema).exactOptional(),
 });
 export type PodState = Infer<typeof podStateSchema>;
 
@@ -111,6 +131,10 @@ const serviceStateSchema = z.object({
   ports: z.array(sharedPortSchema).exactOptional(),
   /** `internalTrafficPolicy: Local`. */
   internalLocal: z.boolean().exactOptional(),
+  /** `externalTrafficPolicy: Local`. */
+  externalLocal: z.boolean().exactOptional(),
+  /** Of each of `ports`: a number, or the name of a container's port. */
+  targetPorts: z.array(z.union([z.number(), z.string()])).exactOptional(),
   /** It prefers backends of the client's zone or node (`trafficDistribution`, or the annotations for it). */
   topology: z.boolean().exactOptional(),
 });
@@ -158,6 +182,16 @@ const ciliumEndpointStateSchema = z.object({
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
+const nodeConfigSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  /** A label selector of nodes. */
+  selector: z.record(z.string(), z.unknown()),
+  defaults: texts,
+});
+/** A CiliumNodeConfig: settings that override cilium-config on the nodes that it selects, when their agents start. */
+export type NodeConfig = Infer<typeof nodeConfigSchema>;
+
 const objectNameSchema = z.object({ namespace: z.string(), name: z.string() });
 
 const policyStateSchema = z.object({
@@ -172,6 +206,8 @@ const policyObjectSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   specs: z.array(z.record(z.string(), z.unknown())),
+  /** Where each of `specs` is in the object: `spec`, `specs[0]`. */
+  paths: z.array(z.string()).exactOptional(),
 });
 /** A policy of any kind, with all its rules. */
 export type PolicyObject = Infer<typeof policyObjectSchema>;
@@ -189,47 +225,15 @@ const eventStateSchema = z.object({
 /** A warning of Kubernetes. */
 export type EventState = Infer<typeof eventStateSchema>;
 
-const certificateSchema = z.object({
-  subject: z.string(),
-  issuer: z.string(),
-  /** Hexadecimal, without separators. */
-  serial: z.string(),
-  notBefore: z.string(),
-  notAfter: z.string(),
-  /** DNS names and addresses that it is issued for. Absent where only its validity was read, like the two below. */
-  names: z.array(z.string()).exactOptional(),
-  /** SHA-256 of its public key. */
-  key: z.string().exactOptional(),
-  /** The keys of those CAs of the same cluster that signed it. */
-  signers: z.array(z.string()).exactOptional(),
-});
-/** A certificate, without its private key. */
-export type Certificate = Infer<typeof certificateSchema>;
-
-export const heldCertificateSchema = z.object({
-  /** Where it is: `Secret clustermesh-apiserver-server-cert`. */
-  place: z.string(),
-  /**
-   * `server`: etcd presents it; `client`: presented to a peer; `trusted`: verifies a peer's server; `clients-ca`: verifies
-   * etcd's clients; `ca`: signs the cluster's own certificates.
-   */
-  role: z.enum(["server", "client", "trusted", "clients-ca", "ca"]),
-  /** Who uses it for which peer. */
-  reader: z.enum(["agents", "kvstoreMesh"]).exactOptional(),
-  peer: z.string().exactOptional(),
-  certificate: certificateSchema,
-});
-export type HeldCertificate = Infer<typeof heldCertificateSchema>;
-
 const peerPathSchema = z.object({
   ...replicaPod,
   peer: z.string(),
   /** URLs, and the addresses that their host names resolve to. */
   endpoints: z.array(z.object({ url: z.string(), ips: z.array(z.string()) })),
-  trusted: z.array(certificateSchema),
-  client: z.array(certificateSchema),
+  trusted: z.array(tlsCertificateSchema),
+  client: z.array(tlsCertificateSchema),
   /** What the peer presented; known only if the connection failed. */
-  presented: z.array(certificateSchema),
+  presented: z.array(tlsCertificateSchema),
 });
 /** How a reader connects to a peer, as Cilium's `troubleshoot` prints it. */
 export type PeerPath = Infer<typeof peerPathSchema>;
@@ -251,6 +255,10 @@ const tunnelDeviceSchema = z.object({
 /** `cilium_vxlan` or `cilium_geneve` of a node. */
 export type TunnelDevice = Infer<typeof tunnelDeviceSchema>;
 
+const attachedSchema = z.object({ device: z.string(), programs: z.array(z.string()) });
+/** Cilium's BPF programs at one device of a node, by the pins of their links. */
+export type Attached = Infer<typeof attachedSchema>;
+
 const agentStateSchema = z.object({
   node: z.string(),
   remotes: part(z.array(remoteClusterStatusSchema)),
@@ -263,6 +271,8 @@ const agentStateSchema = z.object({
   tunnels: part(z.array(tunnelDeviceSchema)).exactOptional(),
   /** cilium-config as it was when the agent started, with what overrides it on its node; empty if it is not known. */
   startedWith: part(texts).exactOptional(),
+  /** Empty where the kernel has no links to pin (before 6.6). */
+  programs: part(z.array(attachedSchema)).exactOptional(),
   nodeList: part(z.array(nodeEntrySchema)),
   health: part(healthReportSchema),
   services: part(z.array(serviceEntrySchema)),
@@ -279,48 +289,34 @@ const firewallRuleSchema = z.object({
   pid: z.number().exactOptional(),
   /** Of iptables; absent for a routing rule, and in evidence of earlier versions. */
   table: z.string().exactOptional(),
+  /** Family and name of a table of nftables, which iptables does not show: `inet firewalld`. */
+  nft: z.string().exactOptional(),
   text: z.string(),
   packets: z.number(),
 });
 /** A firewall or routing rule that drops or rejects and belongs to neither Kubernetes nor Cilium. */
 export type FirewallRule = Infer<typeof firewallRuleSchema>;
 
+const neighboursSchema = z.object({
+  /** Entries that somebody set by hand: they never expire. */
+  permanent: z.array(z.object({ ip: z.string(), mac: z.string(), device: z.string() })),
+  /** The node's own addresses. */
+  own: z.array(z.object({ ip: z.string(), mac: z.string() })),
+});
+/** What a node knows of the link layer. */
+export type Neighbours = Infer<typeof neighboursSchema>;
+
 const nodeInsideSchema = z.object({
   node: z.string(),
+  neighbours: part(neighboursSchema).exactOptional(),
   rules: part(z.array(firewallRuleSchema)),
   /** Command lines of processes in state T. */
   stopped: z.array(z.string()),
+  /** The states of its units of systemd: `containerd` to `inactive`. */
+  units: texts.exactOptional(),
 });
 /** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
-
-export const sizesSchema = z.array(
-  z.object({
-    /** `east/worker (10.1.0.5)`. */
-    from: z.string(),
-    to: z.string(),
-    /** `1,398 bytes over TCP`; absent for a small request. */
-    size: z.string().exactOptional(),
-    /** Whether any request was answered. */
-    answered: z.boolean(),
-  }),
-);
-/** Requests of several sizes from a cluster's probers to every node. */
-export type SizedRequests = Infer<typeof sizesSchema>;
-
-const nodeLinkSchema = z.object({
-  node: z.string(),
-  /** The host's end of the link of a node that is a container of this machine. */
-  link: z.string(),
-  mtu: z.number(),
-  /** Of the node's own end. */
-  nodeMtu: z.number(),
-  /** The node's image, which has `ip`. */
-  image: z.string(),
-});
-export const nodeLinksSchema = z.array(nodeLinkSchema);
-/** Both ends of the link between a node that is a container and its network. */
-export type NodeLinkState = Infer<typeof nodeLinkSchema>;
 
 export const unreadFileSchema = z.object({ what: z.string(), why: z.string(), next: z.string() });
 /** An expected file of an archive that was not read, and what to do about it. */
@@ -350,6 +346,9 @@ const clusterSnapshotSchema = z.object({
   ciliumIdentities: part(z.array(identityEntrySchema)).exactOptional(),
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
+  nodeConfigs: part(z.array(nodeConfigSchema)).exactOptional(),
+  webhooks: part(z.array(webhookStateSchema)).exactOptional(),
+  refusedRequests: part(z.array(refusedRequestSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
   /** Of each replica that was read, where there are several: each has an etcd of its own. `kvstore` is the first. */
   kvstores: z.array(z.object({ pod: z.string(), state: kvstoreStateSchema })).exactOptional(),

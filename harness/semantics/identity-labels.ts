@@ -14,6 +14,17 @@ export const kvstoreLabels = (value: string): string[] =>
     .map((label) => (label.endsWith("=") ? label.slice(0, -1) : label))
     .sort();
 
+/** The labels of Kubernetes by their keys, without the source. */
+export const kubernetesLabels = (labels: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    labels
+      .filter((label) => label.startsWith("k8s:"))
+      .map((label) => {
+        const [key = "", ...value] = label.slice("k8s:".length).split("=");
+        return [key, value.join("=")];
+      }),
+  );
+
 const clusterLabel = "k8s:io.cilium.k8s.policy.cluster=";
 
 /** The cluster that the labels name; undefined if they name none. */

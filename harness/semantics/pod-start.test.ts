@@ -120,6 +120,10 @@ test("a pod without a node, and one that cannot be created", () => {
   const workload = { namespace: "kube-system", name: "clustermesh-apiserver" };
   expect(creationCause(workload, [refused])?.missing?.name).toBe("s");
   expect(creationCause({ ...workload, name: "cilium-operator" }, [refused])).toBeUndefined();
+  // The name of another workload begins with that of the DaemonSet.
+  const cilium = { ...workload, kind: "DaemonSet", name: "clustermesh" };
+  expect(creationCause(cilium, [refused])).toBeUndefined();
+  expect(creationCause({ ...cilium, name: refused.name }, [refused])).toBeDefined();
 });
 
 test("what is kept of another user's warning has no more than the missing object", () => {

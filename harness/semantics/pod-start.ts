@@ -81,6 +81,10 @@ const patterns: readonly Pattern[] = [
     }),
   ],
   [
+    /violates PodSecurity "([^"]{1,100})"/,
+    ([, level = ""]) => ({ what: `violates the Pod Security level ${level} of its namespace` }),
+  ],
+  [
     /admission webhook "([^"]{1,253})" denied the request(.{0,200})/s,
     ([, webhook = "", why = ""]) => ({
       what: `is refused by admission webhook ${webhook}${firstSentence(why)}`,
@@ -164,25 +168,45 @@ export function podStartCause(pod: PodState, events: readonly EventState[]): Sta
   return latest("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Failed");
 }
 
-/** Why a controller cannot create a workload's pods. */
-export function creationCause(
-  workload: { readonly namespace: string; readonly name: string },
+interface Workload {
+  readonly kind?: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What its controller, or that of a Deployment's ReplicaSet, says of pods that it cannot create; the latest first. */
+export const creationFailures = (
+  { kind, namespace, name }: Workload,
   events: readonly EventState[],
-): StartCause | undefined {
-  return events
+): EventState[] =>
+  events
     .filter(
       (e) =>
         e.reason === "FailedCreate" &&
-        e.namespace === workload.namespace &&
-        (e.name === workload.name || e.name.startsWith(`${workload.name}-`)),
+        e.namespace === namespace &&
+        // The names of other workloads may begin with that of a DaemonSet.
+        (e.name === name || (kind !== "DaemonSet" && e.name.startsWith(`${name}-`))),
     )
-    .toSorted((a, b) => (a.at < b.at ? 1 : -1))
+    .toSorted((a, b) => (a.at < b.at ? 1 : -1));
+
+/** Why a controller cannot create a workload's pods. */
+export const creationCause = (workload: Workload, events: readonly EventState[]): StartCause | undefined =>
+  creationFailures(workload, events)
     .map((e) => startCause(e.message))
     .find((c) => c !== undefined);
-}
 
-/** Texts that may be kept of a warning about another user's object: the part that says what is missing. */
+/** The words by which the API server refuses a pod, without the reasons: these quote the pod. */
+const refused: readonly RegExp[] = [
+  /failed calling webhook "[^"]{1,253}"/,
+  /admission webhook "[^"]{1,253}" denied the request/,
+  /exceeded quota: [\w.-]{1,253}, requested: [\w./=,-]{1,200}, used:/,
+  /violates PodSecurity "[^"]{1,100}"/,
+];
+
+/** Texts that may be kept of a warning about another user's object: the part that says what is missing or refuses it. */
 export function withoutDetails(message: string): string {
-  const kept = patterns.slice(0, 4).map(([pattern]) => pattern.exec(message.slice(0, longest))?.[0]);
+  const kept = [...patterns.slice(0, 4).map(([pattern]) => pattern), ...refused].map(
+    (pattern) => pattern.exec(message.slice(0, longest))?.[0],
+  );
   return kept.find((text) => text !== undefined) ?? "";
 }

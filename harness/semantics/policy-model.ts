@@ -41,7 +41,7 @@ export interface PolicyVerdict {
 export const clusterKey = "io.cilium.k8s.policy.cluster";
 export const namespaceKey = "io.kubernetes.pod.namespace";
 export const namespaceLabel = "io.cilium.k8s.namespace.labels.";
-const serviceAccountKey = "io.cilium.k8s.policy.serviceaccount";
+export const serviceAccountKey = "io.cilium.k8s.policy.serviceaccount";
 
 /** Thrown for a policy that this model does not support. */
 class Unclear extends Error {}
@@ -136,7 +136,8 @@ function enforces({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): bool
   return kind === "NetworkPolicy" || spec.enableDefaultDeny?.[side] !== false;
 }
 
-function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
+/** Throws where it cannot be known. */
+export function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
   const { kind, namespace, spec } = policy;
   if (kind === "CiliumClusterwideNetworkPolicy") {
     // A host policy: it selects nodes.

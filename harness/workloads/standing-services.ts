@@ -44,12 +44,12 @@ export async function deployServices(
   for (const [affinity, name] of Object.entries(standingServices))
     await echo.serve(name, { [annotation.global]: "true", [annotation.affinity]: affinity }, "LoadBalancer");
   const exporting = await everyClusterSays(clusters, "clustermesh-enable-mcs-api");
+  const synchronised = await everyClusterSays(clusters, "clustermesh-enable-endpoint-sync");
   for (const cluster of clusters) {
-    for (const object of objectsOf(cluster, echo)) await cluster.kube.apply(object);
+    for (const object of objectsOf(cluster, echo, synchronised)) await cluster.kube.apply(object);
     if (exporting) for (const object of exportsOf(cluster, echo)) await cluster.kube.apply(object);
   }
-  if (await everyClusterSays(clusters, "clustermesh-enable-endpoint-sync"))
-    await Promise.all(clusters.map((c) => awaitHeadless(c, clusters.length, waiting)));
+  if (synchronised) await Promise.all(clusters.map((c) => awaitHeadless(c, clusters.length, waiting)));
   const entries = clusters.map(async (cluster, i) => {
     const next = found(clusters[(i + 1) % clusters.length], `cluster after ${cluster.name}`);
     return [cluster.name, await addressesIn(cluster, echo, exporting ? next : undefined, waiting)] as const;
@@ -66,7 +66,7 @@ async function everyClusterSays(clusters: readonly Cluster[], key: string): Prom
   return (await Promise.all(clusters.map((c) => c.setting(key)))).every((value) => value === "true");
 }
 
-function objectsOf(cluster: Cluster, echo: EchoBackends): KubeObject[] {
+function objectsOf(cluster: Cluster, echo: EchoBackends, synchronised: boolean): KubeObject[] {
   const global = { [annotation.global]: "true" };
   const plain = {
     namespace: standingNamespace,
@@ -76,7 +76,8 @@ function objectsOf(cluster: Cluster, echo: EchoBackends): KubeObject[] {
   const forNames = echoService({
     ...plain,
     name: headless,
-    annotations: { ...global, [annotation.syncEndpointSlices]: "true" },
+    // Without synchronisation the name stands for the cluster's own pods, which `diagnose` must not take for a fault.
+    annotations: { ...global, [annotation.syncEndpointSlices]: String(synchronised) },
   });
   const [key = "", value = ""] = corednsSelector.split("=");
   return [

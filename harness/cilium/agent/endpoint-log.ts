@@ -1,4 +1,5 @@
 import type { EndpointChange } from "#harness/model/snapshot.ts";
+import { lineTimeMs } from "./line-time.ts";
 
 // What an agent logs of the endpoints on its node.
 
@@ -20,17 +21,10 @@ const addresses = ["ipv4", "ipv6"].map((key) => new RegExp(`\\b${key}(?:=|"\\s*:
 export const readEndpointLog = (log: string): EndpointChange[] =>
   log.split("\n").flatMap((line) => {
     if (!isEndpointLine(line)) return [];
-    const atMs = timeOf(line);
+    const atMs = lineTimeMs(line);
     if (atMs === undefined) return [];
     return addresses.flatMap((address) => {
       const ip = address.exec(line)?.[1];
       return ip === undefined ? [] : [{ ip, atMs }];
     });
   });
-
-/** That of the container runtime at the beginning, or the agent's own. */
-function timeOf(line: string): number | undefined {
-  const text = /(?:^|\btime(?:=|"\s*:\s*)"?)(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))/.exec(line)?.[1];
-  const ms = Date.parse(text ?? "");
-  return Number.isNaN(ms) ? undefined : ms;
-}

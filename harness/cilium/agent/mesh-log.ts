@@ -1,4 +1,5 @@
 import type { PeerWord } from "#harness/model/mesh-snapshot.ts";
+import { isRefusalLine } from "./refusal-log.ts";
 
 /**
  * Messages of agents and KVStoreMesh about a peer, and whether the connection is good
@@ -62,9 +63,12 @@ function asText(line: string): string {
 /** Whether a log line is about a peer. */
 export const isMeshLine = (line: string): boolean => wordsOf(line) !== undefined;
 
-/** The lines of a log about peers. */
+/** The lines of a log about peers, and about requests that the API server refused. */
 export function meshLines(log: string): string {
-  return log.split("\n").filter(isMeshLine).join("\n");
+  return log
+    .split("\n")
+    .filter((line) => isMeshLine(line) || isRefusalLine(line))
+    .join("\n");
 }
 
 /** The last message about each peer. */

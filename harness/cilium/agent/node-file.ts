@@ -1,8 +1,21 @@
 import { given } from "#harness/lib/given.ts";
-import type { FirewallRule } from "#harness/model/mesh-snapshot.ts";
+import type { FirewallRule, Neighbours } from "#harness/model/mesh-snapshot.ts";
+import { readNeighbours } from "./neighbours.ts";
+import { readNftables } from "./nftables.ts";
 
 /** Chains that Kubernetes, Cilium and Docker manage. */
 const ownChains = /^(KUBE|CILIUM|OLD_CILIUM|DOCKER|CNI)/;
+
+/** What stands under one title of the node file; an archive has a title for each file of bugtool. */
+const sectionOf = (text: string, title: string): string =>
+  text
+    .split(/^(?=# (?:firewall|stopped|routing|network|nftables))/m)
+    .filter((section) => section.startsWith(`# ${title}\n`))
+    .map((section) => section.slice(title.length + 3))
+    .join("");
+
+/** Of the node file, and in an archive of what bugtool has in its place. */
+export const readNodeNeighbours = (text: string): Neighbours => readNeighbours(sectionOf(text, "network"));
 
 /** Parses the node file of the evidence: firewall rules with counters, routing rules, stopped processes. */
 export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: string[] } {
@@ -11,7 +24,7 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
   let section = "";
   let table: string | undefined;
   for (const line of text.split("\n")) {
-    if (/^# (firewall|stopped|routing|network)/.test(line)) {
+    if (/^# (firewall|stopped|routing|network|nftables)/.test(line)) {
       section = line;
       table = undefined;
       continue;
@@ -34,5 +47,5 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
       packets: Number(packets),
     });
   }
-  return { rules, stopped };
+  return { rules: [...rules, ...readNftables(sectionOf(text, "nftables"))], stopped };
 }

@@ -29,7 +29,7 @@ export function kvstoreMeshTroubleshoot(
   return kvstoreMeshDbg(cluster, ["troubleshoot"], { signal, pod });
 }
 
-/** The lines of its log about peers; of one replica. */
+/** The lines of its log about peers, and about requests that the API server refused; of one replica. */
 export async function kvstoreMeshLog(cluster: Cluster, replica?: string): Promise<string> {
   const pod = replica ?? (await firstPod(cluster));
   return meshLines(await cluster.kube.logs("kube-system", pod, "kvstoremesh", { limitBytes: meshLogBytes }));

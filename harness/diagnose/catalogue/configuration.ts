@@ -22,6 +22,16 @@ export const configurationKinds = {
     remedy:
       "Restart the agents of every cluster that the finding names. With the Helm value rollOutCiliumPods an upgrade does so itself. If the value comes from a CiliumNodeConfig that selects the node, remove it there.",
   },
+  "node-config-differs": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "A CiliumNodeConfig gives the agents of the nodes that it selects a value that must be the same on every node of the mesh, for example a tunnel port that a migration used. The ConfigMaps of all clusters are equal, and a restart does not help: the override is read again.",
+    confirm:
+      "`kubectl get ciliumnodeconfigs -A -o yaml` shows the value and the nodes; `ip -d link show cilium_vxlan` on such a node shows the port in use.",
+    remedy:
+      "Remove the value from the CiliumNodeConfig, or the whole object, and restart the agents of the nodes that it selects.",
+  },
   "ipsec-key-differs": {
     layer: "configuration",
     severity: "broken",

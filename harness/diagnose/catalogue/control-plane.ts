@@ -6,9 +6,11 @@ export const controlPlaneKinds = {
     layer: "nodes",
     severity: "broken",
     meaning:
-      "A node is frozen, stopped or not Ready, or an API server does not answer. Everything on that node is affected.",
-    confirm: "`kubectl get nodes`; for nodes that are containers also `docker ps -a`.",
-    remedy: "Start the node, or read its kubelet's log. The finding names the command.",
+      "A node is frozen, stopped or not Ready, or an API server does not answer. Everything on that node is affected. Of a node that is not Ready the finding has kubelet's own words: the container runtime is down, kubelet has stopped reporting, or the network that its agent sets up is missing.",
+    confirm:
+      "`kubectl describe node NAME`: the condition Ready; `systemctl is-active containerd kubelet` on the node; for nodes that are containers also `docker ps -a`.",
+    remedy:
+      "Start the node, its container runtime or its kubelet, as the finding says; the log of that unit says why it stopped. Pods and agents on it need nothing else.",
   },
   "tunnel-device-down": {
     layer: "nodes",
@@ -20,13 +22,31 @@ export const controlPlaneKinds = {
     remedy:
       "`ip link set dev cilium_vxlan up`, exclude links named cilium* from what manages the node's links, and restart its agent.",
   },
+  "program-detached": {
+    layer: "nodes",
+    severity: "broken",
+    meaning:
+      "One of Cilium's BPF programs is not attached to a device of a node although its agent runs. Without `cil_from_netdev` the node serves no node port, load balancer address or external IP, so other clusters cannot connect to clustermesh-apiserver there; without `cil_from_overlay` its pods get no tunnelled packet. Agents, services and maps look healthy. Another eBPF agent (security software), a script with `tc filter del`, or a restart of the node's network removes them. Read from the pins of their links, which Linux 6.6 and later have.",
+    confirm:
+      "`find /sys/fs/bpf/cilium/devices` in the agent's pod lacks the program that other nodes have; `bpftool net show` on the node.",
+    remedy: "Restart the agent of the node, which attaches them anew, and stop what removed them.",
+  },
+  "neighbour-wrong": {
+    layer: "nodes",
+    severity: "broken",
+    meaning:
+      "A node has a permanent neighbour (ARP) entry for another node, with a link-layer address that is not that node's: what it sends there arrives nowhere, and the answers to what arrives from there are lost. All other pairs of nodes work. Cilium up to 1.10, configuration management and keepalived write such entries.",
+    confirm:
+      "`ip neigh show nud permanent` on the node that the finding names, against `ip link` on the other.",
+    remedy: "`ip neigh del ADDRESS dev DEVICE` on that node; then remove what set it.",
+  },
   "packets-dropped": {
     layer: "underlay",
     severity: "broken",
     meaning:
-      "A firewall or routing rule on a node, or in a pod's network namespace, drops or refuses packets, and neither Kubernetes nor Cilium set it.",
+      "A firewall or routing rule on a node, or in a pod's network namespace, drops or refuses packets, and neither Kubernetes nor Cilium set it. Rules of nftables, as firewalld writes them, are read from live nodes only, and reported where other nodes do not reach the node.",
     confirm:
-      "`iptables-save -c` and `ip rule` on the node that the finding names: the counter of the rule rises while clients try.",
+      "`iptables-save -c`, `nft list ruleset` and `ip rule` on the node that the finding names: the counter of the rule rises while clients try.",
     remedy:
       "Delete the rule with the command that the finding has. Find out what set it, and remove it there; otherwise it comes back.",
   },
@@ -60,7 +80,7 @@ export const controlPlaneKinds = {
     meaning:
       "A container of Cilium or CoreDNS is not ready or crashes. With OOMKilled, the kernel killed it because its memory limit was reached, which its log does not show.",
     confirm:
-      "`kubectl -n kube-system get pods`, the log of the container's last run with `--previous`, and `kubectl describe pod`: its last state and exit code.",
+      "`kubectl -n kube-system get pods`, the log of the container (of its last run with `--previous`, if it was restarted), and `kubectl describe pod`: its last state and exit code.",
     remedy: "Correct what the log names; after OOMKilled, raise the memory limit in the Helm values.",
   },
   "workload-not-ready": {
@@ -76,6 +96,16 @@ export const controlPlaneKinds = {
     meaning: "An agent does not answer on its socket.",
     confirm: "`kubectl -n kube-system exec POD -c cilium-agent -- cilium-dbg status --brief`.",
     remedy: "Read its log; delete the pod if it hangs.",
+  },
+  "apiserver-traffic-policy": {
+    layer: "control plane",
+    severity: "broken",
+    meaning:
+      "A traffic policy `Local` of clustermesh-apiserver's Service keeps clients from it. With internalTrafficPolicy, agents on nodes without a ready pod of it reach no backend at its ClusterIP, by which they read KVStoreMesh: they know nothing of other clusters, while agents on other nodes and KVStoreMesh itself are well. With externalTrafficPolicy, a node without the pod drops what another cluster sends to its node port. Connections that are open last until one side restarts; then the finding is suspect.",
+    confirm:
+      "`kubectl -n kube-system get service clustermesh-apiserver -o yaml`, and on which nodes `kubectl -n kube-system get pods -l k8s-app=clustermesh-apiserver -o wide` has pods. `cilium-dbg service list` in the agent's pod shows the ClusterIP, port 2379, without a backend.",
+    remedy:
+      "Set the policy to Cluster, in the Service and in the Helm values (clustermesh.apiserver.service.internalTrafficPolicy, externalTrafficPolicy). More replicas help only as long as every node has one.",
   },
   "apiserver-affinity-not-ready": {
     layer: "control plane",

@@ -112,6 +112,26 @@ export const objectKinds = {
       "`kubectl get endpointslices -n NAMESPACE -l kubernetes.io/service-name=NAME` in each cluster; `cilium-dbg service list`.",
     remedy: "Correct the selector, or start pods that it selects.",
   },
+  "service-target-port": {
+    layer: "services",
+    severity: "broken",
+    meaning:
+      "The target port of a global service is a name that no container of its ready pods has with that protocol, for example since a release renamed the port. Kubernetes leaves the port out of the EndpointSlices, so the pods are addresses without a port and no backends, in any cluster. The selector and the pods are right. Where some of the pods have the name, the others get no traffic, and the finding is suspect.",
+    confirm:
+      "`kubectl get endpointslices -n NAMESPACE -l kubernetes.io/service-name=NAME` shows endpoints without ports. `kubectl get pods -o jsonpath='{.items[*].spec.containers[*].ports}'` against targetPort of the Service.",
+    remedy:
+      "Set targetPort to the name or the number of the container's port, or give the container's port that name. A name counts for one protocol only.",
+  },
+  "service-headless-not-synchronised": {
+    layer: "services",
+    severity: "broken",
+    meaning:
+      "A headless service is global, and EndpointSlice synchronisation of a cluster is off, which is the default: its operator writes no EndpointSlices for pods of other clusters, so the cluster's DNS answers with its own pods only. Services with a ClusterIP are not affected, because agents read the mesh themselves.",
+    confirm:
+      "`clustermesh-enable-endpoint-sync` in cilium-config; `kubectl get endpointslices -n NAMESPACE -l kubernetes.io/service-name=NAME`: none is managed by endpointslice-mesh-controller.cilium.io.",
+    remedy:
+      "Set clustermesh.enableEndpointSliceSynchronization to true and restart the operator (Cilium 1.16 and later). Where each cluster should resolve its own pods only, annotate the service with service.cilium.io/global-sync-endpoint-slices `false`.",
+  },
   "service-backend-without-pod": {
     layer: "services",
     severity: "broken",
@@ -167,6 +187,16 @@ export const objectKinds = {
       "`kubectl get ciliumclusterwidenetworkpolicy`; `cilium-health status`: the nodes answer, their endpoints do not.",
     remedy:
       "Leave reserved:health out of the selector, or allow fromEntities remote-node to endpoints labelled reserved:health.",
+  },
+  "policy-own-cluster-only": {
+    layer: "policies",
+    severity: "suspect",
+    meaning:
+      "A peer of a policy names no cluster. With policy-default-local-cluster, the default since Cilium 1.19, it selects pods of the policy's own cluster only. A global service brings requests from or to pods of another cluster that have these labels, and they are dropped. Policies that were written for an older version had meant every cluster.",
+    confirm:
+      "`policy-default-local-cluster` in cilium-config; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Policy denied, with an identity of the other cluster.",
+    remedy:
+      "If the other cluster's pods are meant too, name the clusters: add the key io.cilium.k8s.policy.cluster to the peer's matchExpressions, as the finding does. clustermesh.policyDefaultLocalCluster `false` changes every policy of the cluster.",
   },
   "policy-denies-all": {
     layer: "policies",

@@ -2,7 +2,15 @@ import { runningOfLinks } from "#harness/cilium/agent/running.ts";
 import { visible } from "#harness/lib/visible.ts";
 import { notCollected, notSupplied } from "../evidence.ts";
 import { cutOffOutput, cutOffTroubleshoot } from "./cut-off.ts";
-import { type AgentFile, agentFiles, firewallCommand, linksCommand, troubleshootCommand } from "./layout.ts";
+import {
+  type AgentFile,
+  agentFiles,
+  firewallCommand,
+  linksCommand,
+  networkCommands,
+  pinsCommand,
+  troubleshootCommand,
+} from "./layout.ts";
 
 /** The files of one agent in a bugtool archive, by name. */
 export type AgentOutput = ReadonlyMap<string, string>;
@@ -21,6 +29,8 @@ interface AgentContext {
 const moreFiles: readonly {
   readonly names: readonly string[];
   readonly looksRight: RegExp;
+  /** Without it nothing is left unjudged that another file shows. */
+  readonly extra?: true;
   /** Of the output, beside the general signs. */
   readonly cutOff?: (text: string) => string | undefined;
   readonly to: (node: string, text: string) => readonly [string, string];
@@ -41,6 +51,18 @@ const moreFiles: readonly {
     looksRight: /\S/,
     to: (node, text) => [`node-${node}.txt`, `# firewall\n${text}`],
   },
+  {
+    names: [pinsCommand],
+    looksRight: /\/sys\/fs\/bpf/,
+    extra: true,
+    to: (node, text) => [`agent-${node}-programs.txt`, text],
+  },
+  ...networkCommands.map((name) => ({
+    names: [name],
+    looksRight: /^\d+[:.]/m,
+    extra: true as const,
+    to: (node: string, text: string) => [`node-${node}.txt`, `# network\n${text}`] as const,
+  })),
 ];
 
 /** Those of `moreFiles` that an agent has and that hold what they should, by their newest names. */
@@ -63,15 +85,19 @@ export function agentEvidence(node: string, output: AgentOutput, context: AgentC
     if (file.to === "status.json" && value.startsWith(notSupplied)) continue;
     evidence.set(`agent-${node}-${file.to}`, value);
   }
-  for (const { names, looksRight, cutOff: ofKind, to } of moreFiles) {
+  for (const { names, looksRight, extra, cutOff: ofKind, to } of moreFiles) {
     const raw = first(output, names);
     const text = raw === undefined ? "" : commandOutput(raw).text;
     const cutOff = raw === undefined ? undefined : (cutOffOutput(raw) ?? ofKind?.(raw));
-    if (cutOff === undefined && looksRight.test(text)) evidence.set(...to(node, text));
+    if (cutOff === undefined && looksRight.test(text)) {
+      const [file, content] = to(node, text);
+      const before = evidence.get(file);
+      evidence.set(file, before === undefined ? content : `${before}\n${content}`);
+    }
     // A skipped one is reported already.
     else if (
-      cutOff !== undefined ||
-      (context.expected.has(names[0] ?? "") && context.skipped(names) === undefined)
+      extra !== true &&
+      (cutOff !== undefined || (context.expected.has(names[0] ?? "") && context.skipped(names) === undefined))
     )
       context.fail(
         `${names[0]} of the agent on ${node}`,

@@ -1,5 +1,6 @@
 import { readEndpointLog } from "#harness/cilium/agent/endpoint-log.ts";
 import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import { refusalLines } from "#harness/cilium/agent/refusal-log.ts";
 import { versionOfAgents } from "#harness/cilium/object-states.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { messageOf } from "#harness/lib/errors.ts";
@@ -15,8 +16,10 @@ import {
   configCommand,
   hostnameCommand,
   isAgentPart,
+  isRefusalLog,
   isRequired,
   objectFiles,
+  operatorOf,
   withoutTime,
 } from "./layout.ts";
 import { objectsOf, slicesOf, wholeYamlOf } from "./objects.ts";
@@ -61,6 +64,7 @@ class DumpReader {
     this.#agents();
     const helm = this.#helm();
     this.#replicas();
+    this.#operators();
     if (this.#dump.files.size > 0) this.#peers(helm, config.namespace);
     if (this.#unread.length > 0) this.evidence.set("unread.json", JSON.stringify(this.#unread));
     return config.cluster ?? clusterOfValues(helm);
@@ -238,6 +242,13 @@ class DumpReader {
     for (const [name, text] of found) this.evidence.set(name, text);
   }
 
+  #operators(): void {
+    for (const [name, text] of this.#dump.files) {
+      const pod = operatorOf(name);
+      if (pod !== undefined) this.evidence.set(`operator-${pod}-log.txt`, refusalLines(text));
+    }
+  }
+
   #peers(helm: unknown, namespace: string): void {
     // Of several agents or replicas all have the same peers.
     const printed = (name: RegExp): string | undefined =>
@@ -285,9 +296,10 @@ const reportedParts: ReadonlySet<string> = new Set([
   ...["ciliumnodes.json", "ciliumendpoints.json", "ciliumnetworkpolicies.json"],
 ]);
 
-/** Agents' logs, objects and the configuration. */
+/** Agents' logs, objects and the configuration; and logs that nothing depends on. */
 const isReadLater = (name: string): boolean =>
   /^logs-.*-cilium-agent\.log$|^cilium-configmap\.yaml$/.test(name) ||
+  isRefusalLog(name) ||
   (name.endsWith(".yaml") && Object.hasOwn(objectFiles, name.slice(0, -".yaml".length)));
 
 interface Container {

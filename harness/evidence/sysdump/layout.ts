@@ -1,5 +1,6 @@
 import { isEndpointLine } from "#harness/cilium/agent/endpoint-log.ts";
 import { isMeshLine } from "#harness/cilium/agent/mesh-log.ts";
+import { isRefusalLine } from "#harness/cilium/agent/refusal-log.ts";
 import type { Use } from "./intake.ts";
 import { identityTable, mapTable, statusText } from "./tables.ts";
 
@@ -101,6 +102,10 @@ export const hostnameCommand = "hostname.md";
 export const firewallCommand = "iptables-save--c.md";
 /** `ip -d -s -s l`: among all links of the node, Cilium's tunnel devices. */
 export const linksCommand = "ip--d--s--s-l.md";
+/** `ip a` and `ip -4 n`. */
+export const networkCommands: readonly string[] = ["ip-a.md", "ip--4-n.md"];
+/** `find /sys/fs/bpf -ls`. */
+export const pinsCommand = "find--sys-fs-bpf--ls.md";
 
 const agentFileNames: ReadonlySet<string> = new Set([
   ...agentFiles.flatMap((f) => f.names),
@@ -109,6 +114,8 @@ const agentFileNames: ReadonlySet<string> = new Set([
   hostnameCommand,
   firewallCommand,
   linksCommand,
+  ...networkCommands,
+  pinsCommand,
 ]);
 const yamlNames: ReadonlySet<string> = new Set([...Object.keys(objectFiles), ...otherFiles]);
 
@@ -136,6 +143,15 @@ export function placeOf(path: string): Place {
   return { root: path.slice(0, path.length - baseName(path).length), name };
 }
 
+export const apiserverLog = (pod: string): string => `logs-${pod}-apiserver.log`;
+/** The operator's pod, by the name of its log. */
+export const operatorOf = (name: string): string | undefined =>
+  /^logs-(cilium-operator-[a-z0-9.-]+)-cilium-operator\.log$/.exec(name)?.[1];
+
+/** Logs of which only refused requests are read: one that is missing or damaged leaves nothing else unjudged. */
+export const isRefusalLog = (name: string): boolean =>
+  operatorOf(name) !== undefined || /^logs-clustermesh-apiserver-[a-z0-9.-]+-apiserver\.log$/.test(name);
+
 /** What to read of a sysdump or a bugtool archive. */
 export function useOf(path: string): Use | undefined {
   const name = baseName(path);
@@ -152,7 +168,9 @@ export function useOf(path: string): Use | undefined {
     bare === "cilium-sysdump.log"
   )
     return { as: "text" };
-  if (/^logs-.*-kvstoremesh\.log$/.test(bare)) return { as: "log", lines: [isMeshLine] };
-  if (/^logs-.*-cilium-agent\.log$/.test(bare)) return { as: "log", lines: [isMeshLine, isEndpointLine] };
+  if (/^logs-.*-kvstoremesh\.log$/.test(bare)) return { as: "log", lines: [isMeshLine, isRefusalLine] };
+  if (/^logs-.*-cilium-agent\.log$/.test(bare))
+    return { as: "log", lines: [isMeshLine, isEndpointLine, isRefusalLine] };
+  if (isRefusalLog(bare)) return { as: "log", lines: [isRefusalLine] };
   return /^cilium-bugtool-.*\.(tar|tar\.gz|tgz)$/.test(name) ? { as: "bugtool" } : undefined;
 }

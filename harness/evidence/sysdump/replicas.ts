@@ -1,4 +1,5 @@
 import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import { refusalLines } from "#harness/cilium/agent/refusal-log.ts";
 import { readKvstoreList } from "#harness/cilium/kvstore/shared-state.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { messageOf } from "#harness/lib/errors.ts";
@@ -8,6 +9,7 @@ import { visible } from "#harness/lib/visible.ts";
 import { notCollected, notSupplied, replicaFile } from "../evidence.ts";
 import { cutOffText, cutOffTroubleshoot } from "./cut-off.ts";
 import { shown } from "./intake.ts";
+import { apiserverLog } from "./layout.ts";
 import { kvstoreMeshText } from "./tables.ts";
 
 /** What the replicas of clustermesh-apiserver are read from. */
@@ -84,6 +86,7 @@ function filesOf(
   );
   const log = `logs-${pod}-kvstoremesh.log`;
   const text = source.files.get(log);
+  const refused = source.files.get(apiserverLog(pod));
   return [
     ["kvstoremesh-status.json", status],
     [
@@ -93,6 +96,7 @@ function filesOf(
         (status !== undefined && !status.startsWith(notSupplied) ? missing("troubleshoot", pod) : undefined),
     ],
     ["kvstore.json", kvstoreOf(source, replica, replicas)],
+    ["apiserver-log.txt", refused === undefined ? undefined : refusalLines(refused)],
     [
       "kvstoremesh-log.txt",
       text === undefined

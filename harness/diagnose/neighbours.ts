@@ -1,0 +1,32 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { findingOf } from "./catalogue/index.ts";
+import { onNode } from "./repairs.ts";
+
+/**
+ * A permanent entry for another node whose link-layer address is not that node's: what is sent there arrives nowhere.
+ * Sources: cilium/cilium#14962, #14322.
+ */
+export function neighbours(mesh: MeshSnapshot): Finding[] {
+  const own = new Map<string, { readonly mac: string; readonly node: string }[]>();
+  for (const { node, neighbours: read } of mesh.clusters.flatMap((c) => c.nodeStates))
+    if (read?.ok === true)
+      for (const { ip, mac } of read.value.own) own.set(ip, [...(own.get(ip) ?? []), { mac, node }]);
+  return mesh.clusters.flatMap((cluster) =>
+    cluster.nodeStates.flatMap(({ node, neighbours: read }) =>
+      (read?.ok === true ? read.value.permanent : []).flatMap(({ ip, mac, device }) => {
+        // An address of several nodes, as of a network that is the same everywhere, says nothing.
+        const [owner, ...others] = own.get(ip) ?? [];
+        if (owner === undefined || others.length > 0 || owner.node === node || owner.mac === mac) return [];
+        return [
+          findingOf("neighbour-wrong", {
+            cluster: cluster.name,
+            subject: `node ${node}`,
+            message: `node ${node} of ${cluster.name} has a permanent neighbour entry for node ${owner.node} (${ip}) with the link-layer address ${mac}, which is ${owner.mac}: nothing that ${node} sends to ${owner.node} arrives`,
+            next: `${onNode(cluster, node, ["ip", "neigh", "del", ip, "dev", device])}; then find what set it: Cilium's own entries are not permanent`,
+          }),
+        ];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,70 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { HealthPath } from "#harness/model/snapshot.ts";
+import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
+import { nameOf } from "./parts.ts";
+import { onNode } from "./repairs.ts";
+import { settingsOf } from "./settings.ts";
+
+/** A path that does not work, and what a firewall must let in for it. Source: Cilium's System Requirements. */
+interface Blocked {
+  readonly what: string;
+  readonly match: readonly string[];
+}
+
+/**
+ * Firewalls of a host (firewalld, for example) end with a rule that refuses, so one is a finding only where other nodes
+ * do not reach the node: a finding for each table, with the rule that lets in what is missing.
+ */
+export function nftables(
+  mesh: MeshSnapshot,
+  cluster: ClusterSnapshot,
+  { node, rules }: { readonly node: string; readonly rules: readonly FirewallRule[] },
+): Finding[] {
+  const blocked = blockedTo(mesh, cluster, node);
+  if (blocked.length === 0) return [];
+  const tables = Map.groupBy(
+    rules.filter((r) => r.nft !== undefined),
+    (r) => r.nft ?? "",
+  );
+  return [...tables].map(([table, own]): Finding => {
+    const [first] = own;
+    const chain = first?.text.split(" ")[0] ?? "";
+    const opened = blocked.map(({ match }) =>
+      onNode(cluster, node, ["nft", "insert", "rule", ...table.split(" "), chain, ...match, "accept"]),
+    );
+    return {
+      layer: "underlay",
+      severity: "broken",
+      cluster: cluster.name,
+      subject: `node ${node} of ${cluster.name}`,
+      message: `nftables table ${table} on node ${node} of ${cluster.name}, which iptables does not show, drops or refuses packets (${own
+        .map((r) => r.text)
+        .slice(0, 3)
+        .join("; ")}), and other nodes do not reach it by ${blocked.map((b) => b.what).join(", ")}`,
+      next: `${opened.join("; ")}; and open the same in what wrote the table, or it comes back: with firewalld \`firewall-cmd --permanent --add-port=...\``,
+    };
+  });
+}
+
+/** What the agents of other nodes cannot reach of a node. */
+function blockedTo(mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string): Blocked[] {
+  const name = `${nameOf(cluster)}/${node}`;
+  const reports = mesh.clusters.flatMap((c) =>
+    c.agents.flatMap((a) => (a.health.ok ? [a.health.value] : [])),
+  );
+  const seen = reports.filter((r) => r.local !== name).flatMap((r) => r.nodes.filter((n) => n.name === name));
+  const fails = (path: HealthPath | undefined): boolean => path !== undefined && path.status !== "";
+  const settings = settingsOf(cluster);
+  const port = settings === undefined ? undefined : tunnelPort(settings);
+  const hostHttp = seen.some((n) => fails(n.host.http));
+  const hostIcmp = seen.some((n) => fails(n.host.icmp));
+  const endpoint = seen.some((n) => fails(n.endpoint?.http) || fails(n.endpoint?.icmp));
+  return [
+    ...(endpoint && port !== undefined
+      ? [{ what: `the tunnel (UDP ${port})`, match: ["udp", "dport", String(port)] }]
+      : []),
+    ...(hostHttp ? [{ what: "TCP 4240 (health checks)", match: ["tcp", "dport", "4240"] }] : []),
+    ...(hostIcmp ? [{ what: "ICMP (health checks)", match: ["icmp", "type", "echo-request"] }] : []),
+  ];
+}

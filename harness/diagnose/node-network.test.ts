@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import type {
+  AgentState,
+  Attached,
+  FirewallRule,
+  NodeConfig,
+  NodeInside,
+} from "#harness/model/mesh-snapshot.ts";
+import type { HealthReport } from "#harness/model/snapshot.ts";
+import { causesOf, east, meshWith, ok, west } from "./healthy-mesh.ts";
+
+const [agent] = west.agents;
+if (agent === undefined) throw new Error("the healthy cluster has an agent");
+const agents = (over: Readonly<Record<string, Partial<AgentState>>>): { agents: AgentState[] } => ({
+  agents: Object.entries(over).map(([node, o]) => ({ ...agent, node, ...o })),
+});
+
+describe("programs of a node's devices", () => {
+  const whole: readonly Attached[] = [
+    { device: "eth0", programs: ["cil_from_netdev", "cil_to_netdev"] },
+    { device: "cilium_vxlan", programs: ["cil_from_overlay", "cil_to_overlay"] },
+    { device: "cilium_host", programs: ["cil_from_host", "cil_to_host"] },
+    { device: "cilium_net", programs: ["cil_to_host"] },
+  ];
+  const without = (...gone: readonly string[]): Attached[] =>
+    whole
+      .map(({ device, programs }) => ({ device, programs: programs.filter((p) => !gone.includes(p)) }))
+      .filter((d) => d.programs.length > 0);
+  const found = (a: readonly Attached[], b: readonly Attached[]): string[] =>
+    causesOf(meshWith({}, agents({ a: { programs: ok([...a]) }, b: { programs: ok([...b]) } }))).map(
+      (f) => `${f.id}: ${f.message}`,
+    );
+
+  test("one that is gone, alone or with its partner, is named with its device", () => {
+    expect(found(whole, without("cil_from_netdev"))).toEqual([
+      expect.stringMatching(/^program-detached: .*cil_from_netdev is not attached to eth0 of node b of west/),
+    ]);
+    expect(found(whole, without("cil_from_overlay", "cil_to_overlay"))).toEqual([
+      expect.stringMatching(/cil_from_overlay is not attached to cilium_vxlan of node b of west/),
+    ]);
+  });
+
+  test("what an agent leaves out, other devices, and a kernel without links are no finding", () => {
+    const renamed = whole.map((d) => (d.device === "eth0" ? { ...d, device: "ens5" } : d));
+    expect(found(whole, without("cil_to_netdev", "cil_to_overlay"))).toEqual([]);
+    expect(found(whole, renamed)).toEqual([]);
+    expect(found(whole, [])).toEqual([]);
+  });
+});
+
+describe("permanent neighbours", () => {
+  const inside = (node: string, over: Partial<NodeInside>): NodeInside => ({
+    ...{ node, rules: ok([]), stopped: [] },
+    ...over,
+  });
+  const own = (ip: string, mac: string) => ok({ permanent: [], own: [{ ip, mac }] });
+  const entry = (mac: string) =>
+    ok({
+      permanent: [{ ip: "172.18.0.1", mac, device: "eth0" }],
+      own: [{ ip: "172.18.0.2", mac: "02:00:00:00:00:02" }],
+    });
+  const found = (mac: string): string[] =>
+    causesOf(
+      meshWith(
+        { nodeStates: [inside("node-1", { neighbours: own("172.18.0.1", "02:00:00:00:00:01") })] },
+        { nodeStates: [inside("node-2", { neighbours: entry(mac) })] },
+      ),
+    ).map((f) => `${f.id}: ${f.message}; ${f.next}`);
+
+  test("an entry with another node's address and not its link-layer address is named, with what removes it", () => {
+    expect(found("02:42:0a:de:ad:17")).toEqual([
+      expect.stringMatching(
+        /^neighbour-wrong: node node-2 of west .* node-1 \(172\.18\.0\.1\).*docker exec node-2 ip neigh del 172\.18\.0\.1 dev eth0/,
+      ),
+    ]);
+  });
+
+  test("a right one is no finding", () => {
+    expect(found("02:00:00:00:00:01")).toEqual([]);
+  });
+});
+
+describe("nftables", () => {
+  const rule: FirewallRule = {
+    ...{ podIp: "", nft: "inet firewalld", packets: 7 },
+    text: "filter_INPUT reject with icmpx admin-prohibited",
+  };
+  const path = (status: string) => ({ status, latencyNs: 0, lastProbed: "" });
+  const report = (endpoint: string): HealthReport => ({
+    ...{ local: "east/node-1", timestamp: "", probeIntervalMs: 0 },
+    nodes: [
+      {
+        name: "west/node-2",
+        host: { ip: "172.18.0.2", icmp: path(""), http: path("") },
+        endpoint: { ip: "10.2.0.9", icmp: path(endpoint), http: path(endpoint) },
+      },
+    ],
+  });
+  const found = (endpoint: string): string[] =>
+    causesOf(
+      meshWith(
+        { agents: east.agents.map((a) => ({ ...a, health: ok(report(endpoint)) })) },
+        { nodeStates: [{ node: "node-2", rules: ok([rule]), stopped: [] }] },
+      ),
+    ).map((f) => `${f.id}: ${f.message}; ${f.next}`);
+
+  test("a table that refuses is named where other nodes do not reach the node, with the rule that lets them in", () => {
+    const [first] = found("timeout");
+    expect(first).toMatch(/^packets-dropped: nftables table inet firewalld on node node-2 of west/);
+    expect(first).toContain(
+      "docker exec node-2 nft insert rule inet firewalld filter_INPUT udp dport 8472 accept",
+    );
+  });
+
+  test("a host's firewall that disturbs nobody is no finding", () => {
+    expect(found("")).toEqual([]);
+  });
+});
+
+describe("a CiliumNodeConfig", () => {
+  const config = (over: Partial<NodeConfig> = {}): NodeConfig => ({
+    ...{ namespace: "kube-system", name: "migration", defaults: { "tunnel-port": "8473" } },
+    selector: { matchLabels: { zone: "b" } },
+    ...over,
+  });
+  const node = (name: string, zone: string) => ({
+    ...{ name, address: "", podCidr: "", ready: true },
+    labels: { zone },
+  });
+  const started = (over: Readonly<Record<string, string>>): Partial<AgentState> => ({
+    startedWith: ok({ ...(west.config.ok ? west.config.value : {}), ...over }),
+  });
+  const found = (nodeConfig: NodeConfig): string[] =>
+    causesOf(
+      meshWith(
+        {},
+        {
+          ...agents({ a: started({}), b: started({ "tunnel-port": "8473" }) }),
+          nodes: ok([node("a", "a"), node("b", "b")]),
+          nodeConfigs: ok([nodeConfig]),
+        },
+      ),
+    ).map((f) => `${f.id}: ${f.message}; ${f.next}`);
+
+  test("that gives a node another tunnel port is the cause: a restart would not help", () => {
+    const [first] = found(config());
+    expect(first).toMatch(
+      /^node-config-differs: CiliumNodeConfig kube-system\/migration of west sets tunnel-port 8473 for node b/,
+    );
+    expect(first).toContain("kubectl -n kube-system delete ciliumnodeconfig/migration");
+  });
+
+  test("with other settings keeps those", () => {
+    const [first] = found(config({ defaults: { "tunnel-port": "8473", debug: "true" } }));
+    expect(first).toContain("patch ciliumnodeconfig/migration --type json -p");
+    expect(first).toContain("/spec/defaults/tunnel-port");
+    expect(first).not.toContain("defaults/debug");
+  });
+
+  test("of other nodes explains nothing", () => {
+    const [first] = found(config({ selector: { matchLabels: { zone: "c" } } }));
+    expect(first).toMatch(/^agents-not-restarted: /);
+  });
+});

@@ -1,0 +1,217 @@
+import { describe, expect, test } from "vitest";
+import type { ClusterSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { causesOf, east, meshWith, ok, pod, service, west, withSettings } from "./healthy-mesh.ts";
+import { remedyCommands } from "./remedy-commands.ts";
+
+const key = "policy-default-local-cluster";
+const clusterLabel = "io.cilium.k8s.policy.cluster";
+
+/** Pods cart, behind global service shop/cart at port 8080, and client, with their identities. */
+function cluster(
+  of: ClusterSnapshot,
+  id: number,
+  over: Partial<ClusterSnapshot> = {},
+): Partial<ClusterSnapshot> {
+  const apps = ["cart", "client"].map((app, i) => ({
+    ...{ app, name: `${app}-${id}`, ip: `10.${id}.0.${5 + i}`, identity: id * 65536 + 300 + i },
+  }));
+  const own = apps.map(({ app, name, ip }) => pod({ name, ip, node: `node-${id}`, labels: { app } }));
+  const others = of.pods.ok ? of.pods.value.filter((p) => p.namespace !== "shop") : [];
+  return {
+    config: withSettings(of, { [key]: "true" }).config,
+    pods: ok([...own, ...others]),
+    slices: ok([
+      {
+        ...{ namespace: "shop", name: "cart-x", service: "cart", mirrored: false, addressType: "IPv4" },
+        ...{ labels: {}, annotations: {}, ports: [{ name: "http", protocol: "TCP", port: 8080 }] },
+        endpoints: [
+          { addresses: [`10.${id}.0.5`], node: "n", ready: true, serving: true, terminating: false },
+        ],
+      },
+    ]),
+    ciliumEndpoints: ok(apps.map(({ name, ip, identity }) => ({ namespace: "shop", name, ip, identity }))),
+    ciliumIdentities: ok(
+      apps.map(({ app, identity }) => ({
+        id: identity,
+        labels: [
+          `k8s:app=${app}`,
+          "k8s:io.cilium.k8s.namespace.labels.team=store",
+          `k8s:${clusterLabel}=${of.name}`,
+          "k8s:io.kubernetes.pod.namespace=shop",
+        ],
+      })),
+    ),
+    ...over,
+  };
+}
+
+const policy = (spec: Record<string, unknown>, over: Partial<PolicyObject> = {}): PolicyObject => ({
+  ...{ kind: "CiliumNetworkPolicy" as const, namespace: "shop", name: "from-clients", paths: ["spec"] },
+  specs: [spec],
+  ...over,
+});
+const labelled = (app: string) => ({ matchLabels: { app } });
+const toPorts = [{ ports: [{ port: "8080", protocol: "TCP" }], rules: { http: [{ method: "GET" }] } }];
+const fromClients = (selector: unknown = labelled("client"), more: Record<string, unknown> = {}) => ({
+  endpointSelector: labelled("cart"),
+  ingress: [{ fromEndpoints: [selector], toPorts }],
+  ...more,
+});
+
+const mesh = (
+  policies: readonly PolicyObject[],
+  over: Partial<ClusterSnapshot> = {},
+  ofWest: Partial<ClusterSnapshot> = {},
+) => meshWith(cluster(east, 1, { policyObjects: ok([...policies]), ...over }), cluster(west, 2, ofWest));
+const ids = (...of: Parameters<typeof mesh>): (string | undefined)[] =>
+  causesOf(mesh(...of)).map((f) => f.id);
+
+/** The patches of the first finding. */
+function patchesOf(...of: Parameters<typeof mesh>): unknown[] {
+  const [finding] = causesOf(mesh(...of));
+  const commands = finding === undefined ? [] : remedyCommands(finding, ["east", "west"]);
+  return commands.map((c) => JSON.parse(c.argv.at(-1) ?? ""));
+}
+const expression = { key: clusterLabel, operator: "In", values: ["east", "west"] };
+
+describe("clients of another cluster", () => {
+  test("are shut out of a global service by a selector without a cluster", () => {
+    const found = causesOf(mesh([policy(fromClients())]));
+    expect(found).toMatchObject([
+      {
+        id: "policy-own-cluster-only",
+        severity: "suspect",
+        cluster: "east",
+        subject: "policy shop/from-clients of east",
+        message:
+          "CiliumNetworkPolicy shop/from-clients of east names no cluster in spec.ingress[0].fromEndpoints[0], so with policy-default-local-cluster it means pods of east only: pods of west with the labels that it lets in (shop/client-2) are shut out of east's backends of global service shop/cart, and their requests that are sent there are dropped",
+      },
+    ]);
+    const [finding] = found;
+    const [command] = finding === undefined ? [] : remedyCommands(finding, ["east", "west"]);
+    expect(command?.argv.slice(0, -1)).toEqual([
+      ...["kubectl", "-n", "shop", "patch", "ciliumnetworkpolicy/from-clients", "--type", "json", "-p"],
+    ]);
+    expect(patchesOf([policy(fromClients())])).toEqual([
+      [{ op: "add", path: "/spec/ingress/0/fromEndpoints/0/matchExpressions", value: [expression] }],
+    ]);
+  });
+
+  test("the patch is for the peer that matters, in whichever spec it is", () => {
+    const second = {
+      ...fromClients(),
+      ingress: [
+        { fromEndpoints: [labelled("other")] },
+        {
+          fromEndpoints: [
+            labelled("other"),
+            { matchExpressions: [{ key: "app", operator: "In", values: ["client"] }] },
+          ],
+        },
+      ],
+    };
+    const specs = { specs: [{ endpointSelector: labelled("x"), ingress: [{}] }, second] };
+    expect(patchesOf([policy({}, { ...specs, paths: ["specs[0]", "specs[1]"] })])).toEqual([
+      [{ op: "add", path: "/specs/1/ingress/1/fromEndpoints/1/matchExpressions/-", value: expression }],
+    ]);
+  });
+
+  test("by a clusterwide policy and by a NetworkPolicy of Kubernetes", () => {
+    const wide = { kind: "CiliumClusterwideNetworkPolicy", namespace: "" } as const;
+    expect(ids([policy(fromClients(), wide)])).toEqual(["policy-own-cluster-only"]);
+    const spec = {
+      podSelector: labelled("cart"),
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [{ podSelector: labelled("client") }] }],
+    };
+    expect(patchesOf([policy(spec, { kind: "NetworkPolicy" })])).toEqual([
+      [{ op: "add", path: "/spec/ingress/0/from/0/podSelector/matchExpressions", value: [expression] }],
+    ]);
+    const byNamespace = {
+      ...spec,
+      ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: "store" } } }] }],
+    };
+    expect(patchesOf([policy(byNamespace, { kind: "NetworkPolicy" })])).toEqual([
+      [{ op: "add", path: "/spec/ingress/0/from/0/podSelector", value: { matchExpressions: [expression] } }],
+    ]);
+  });
+
+  test("by the default of Cilium 1.19, unless the agents run with another value", () => {
+    const unset = { config: east.config };
+    expect(ids([policy(fromClients())], unset)).toEqual(["policy-own-cluster-only"]);
+    expect(ids([policy(fromClients())], { ...unset, ciliumVersion: ok("1.18.6") })).toEqual([]);
+    const startedWith = ok({ "cluster-id": "1", [key]: "false" });
+    const started = east.agents.map((a) => ({ ...a, startedWith }));
+    expect(ids([policy(fromClients())], { agents: started })).not.toContain("policy-own-cluster-only");
+  });
+});
+
+describe("clients of another cluster are let in, or are not meant", () => {
+  test.each([
+    [
+      "the policy names a cluster",
+      [policy(fromClients({ matchLabels: { app: "client", [clusterLabel]: "west" } }))],
+    ],
+    [
+      "it names one in another rule",
+      [
+        policy({
+          ...fromClients(),
+          ingress: [
+            ...fromClients().ingress,
+            { fromEndpoints: [{ matchExpressions: [{ key: `k8s:${clusterLabel}`, operator: "Exists" }] }] },
+          ],
+        }),
+      ],
+    ],
+    ["no pod of west has the labels", [policy(fromClients(labelled("nobody")))]],
+    ["it selects every pod of its namespace", [policy(fromClients({}))]],
+    ["it selects no backend", [policy({ ...fromClients(), endpointSelector: labelled("other") })]],
+    ["only pods of the service itself match", [policy(fromClients(labelled("cart")))]],
+    [
+      "another policy lets everybody in",
+      [
+        policy(fromClients()),
+        policy({ endpointSelector: {}, ingress: [{ fromEntities: ["all"] }] }, { name: "open" }),
+      ],
+    ],
+    ["it denies nothing", [policy(fromClients(undefined, { enableDefaultDeny: { ingress: false } }))]],
+    [
+      "it is about another port",
+      [
+        policy({
+          ...fromClients(),
+          ingress: [{ fromEndpoints: [labelled("client")], toPorts: [{ ports: [{ port: "9090" }] }] }],
+        }),
+      ],
+    ],
+  ])("%s", (_, policies) => {
+    expect(ids(policies)).toEqual([]);
+  });
+
+  test("the setting or enforcement is off, or the service is not global", () => {
+    const settings = (over: Record<string, string>) => ({ config: withSettings(east, over).config });
+    expect(ids([policy(fromClients())], settings({ [key]: "false" }))).toEqual([]);
+    expect(ids([policy(fromClients())], settings({ [key]: "true", "enable-policy": "never" }))).toEqual([]);
+    const plain = { services: ok([service({ annotations: {} })]) };
+    expect(ids([policy(fromClients())], plain, plain)).not.toContain("policy-own-cluster-only");
+    expect(ids([policy(fromClients())], { ciliumEndpoints: ok([]) })).toEqual([]);
+  });
+});
+
+test("backends of another cluster, which clients of the policy's cluster do not reach", () => {
+  const spec = {
+    endpointSelector: labelled("client"),
+    egress: [{ toEndpoints: [labelled("cart")], toPorts }],
+  };
+  const [finding] = causesOf(mesh([policy(spec, { name: "to-cart" })]));
+  expect(finding).toMatchObject({
+    id: "policy-own-cluster-only",
+    message: expect.stringContaining(
+      "the pods of east that it is about (shop/client-1) do not reach the backends of west of global service shop/cart",
+    ),
+  });
+  expect(patchesOf([policy(spec)])).toEqual([
+    [{ op: "add", path: "/spec/egress/0/toEndpoints/0/matchExpressions", value: [expression] }],
+  ]);
+});

@@ -1,0 +1,111 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { shortList } from "#harness/lib/short-list.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { Refusal, Right } from "#harness/semantics/refusals.ts";
+import { findingOf } from "./catalogue/index.ts";
+import { kubectl } from "./parts.ts";
+import { type Refused, refusedOf } from "./refused-sources.ts";
+import { helmUpgrade } from "./repairs.ts";
+import { askedBy, deadWebhooks, denyingWebhook, silentWebhook } from "./webhooks.ts";
+
+/** What the API servers refuse to Cilium, and to backends of the mesh: what was not written is missing everywhere after. */
+export function refusedRequests(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) => {
+    const refused = refusedOf(mesh, cluster);
+    const found = Object.entries(kinds).flatMap(([kind, say]) =>
+      [...Map.groupBy(refused, ({ refusal }) => refusal.name)].flatMap(([name, all]) => {
+        const some = all.filter((r) => r.refusal.kind === kind);
+        return some.length === 0 ? [] : [say(cluster, name, some)];
+      }),
+    );
+    const silent = refused.filter((r) => r.refusal.kind === "webhook-silent").map((r) => r.refusal.name);
+    return [...found, ...deadWebhooks(cluster, new Set(silent))];
+  });
+}
+
+type Say = (cluster: ClusterSnapshot, name: string, refused: readonly Refused[]) => Finding;
+
+/** By the kind of refusal, in the order in which they are reported. */
+const kinds: Readonly<Record<Exclude<Refusal["kind"], "terminating">, Say>> = {
+  forbidden: missingPermission,
+  "webhook-silent": silentWebhook,
+  "webhook-denied": denyingWebhook,
+  "policy-denied": deniedByPolicy,
+  quota: exceededQuota,
+  conversion: failedConversion,
+};
+
+const severityOf = (refused: readonly Refused[]): Finding["severity"] =>
+  refused.some((r) => r.isBroken) ? "broken" : "suspect";
+
+/** Shows whether a user may do it now. */
+function check({ verb, resource, group }: Right, user: string): string {
+  const [name = "", sub] = resource.split("/");
+  return shellQuote([
+    ...["kubectl", "auth", "can-i", verb, group === "" ? name : `${name}.${group}`, "-A"],
+    ...(sub === undefined ? [] : [`--subresource=${sub}`]),
+    `--as=${user}`,
+  ]);
+}
+
+/** By its name among users: `system:serviceaccount:kube-system:cilium`. */
+function accountOf(user: string): string {
+  const [, namespace, name] = /^system:serviceaccount:([\w.-]+):([\w.-]+)$/.exec(user) ?? [];
+  return name === undefined ? `user ${user}` : `ServiceAccount ${namespace}/${name}`;
+}
+
+function missingPermission(cluster: ClusterSnapshot, user: string, refused: readonly Refused[]): Finding {
+  const all = refused.flatMap((r) => r.refusal.right ?? []);
+  const rights = [...new Map(all.map((right) => [JSON.stringify(right), right])).values()];
+  const [first] = rights;
+  const may = rights.map((r) => `${r.verb} ${r.resource}${r.group === "" ? "" : ` (${r.group})`}`);
+  const reason = refused.map((r) => r.refusal.why).find((why) => why !== "");
+  const again = first === undefined ? "" : `, and \`${check(first, user)}\` must say yes`;
+  return findingOf("permission-missing", {
+    severity: severityOf(refused),
+    cluster: cluster.name,
+    subject: `${accountOf(user)} of ${cluster.name}`,
+    message: `${accountOf(user)} of ${cluster.name} may not ${shortList(may, 5)}${reason === undefined ? "" : ` (${reason})`}: the API server refuses it to ${askedBy(refused)}`,
+    next: `write its role anew: ${helmUpgrade(cluster)}; what was refused is tried again within a minute${again}; without Helm, apply the ClusterRole of the running version of Cilium`,
+  });
+}
+
+const refusedBy = (
+  cluster: ClusterSnapshot,
+  what: string,
+  refused: readonly Refused[],
+  next: string,
+): Finding => {
+  const why = refused.map((r) => r.refusal.why).find((text) => text !== "");
+  return findingOf("request-refused", {
+    severity: severityOf(refused),
+    cluster: cluster.name,
+    subject: `${what} of ${cluster.name}`,
+    message: `${what} of ${cluster.name} refuses requests of ${askedBy(refused)}${why === undefined ? "" : `: ${why}`}`,
+    next,
+  });
+};
+
+function deniedByPolicy(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+  const look = kubectl("", "get", `validatingadmissionpolicy/${name}`, "-o", "yaml");
+  const next = `leave what Cilium writes out of its rules: ${look}`;
+  return refusedBy(cluster, `ValidatingAdmissionPolicy ${name}`, refused, next);
+}
+
+function exceededQuota(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+  const namespace = refused.map((r) => r.namespace).find((n) => n !== undefined);
+  const look =
+    namespace === undefined
+      ? kubectl("", "get", "resourcequotas", "-A")
+      : kubectl(namespace, "describe", `resourcequota/${name}`);
+  const next = `raise its limit, or remove what uses it up: ${look}`;
+  return refusedBy(cluster, `ResourceQuota ${name}`, refused, next);
+}
+
+function failedConversion(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+  const service = refused.map((r) => r.refusal.service).find((s) => s !== undefined);
+  const server = service === undefined ? "" : ` (service ${service.namespace}/${service.name})`;
+  const next = `bring the server of the conversion webhook back${server}, or correct spec.conversion of the CRD: ${kubectl("", "get", "crds", "-o", "yaml")}`;
+  return refusedBy(cluster, `the conversion webhook for ${name}`, refused, next);
+}
