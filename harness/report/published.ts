@@ -41,7 +41,7 @@ export function publishedHtml(published: Published): string {
     rowsOf(published).map(({ row }) => columns.map((c) => row[c])),
   )}
 ${figuresHtml(figures, measurements)}
-${attemptsHtml(published, "notPassed", "Runs that failed or are undecided")}
+${attemptsHtml(published, "notPassed", "Runs that failed or are undecided, with the first budget that each missed")}
 ${attemptsHtml(published, "withoutFigure", "Attempts without a figure")}
 ${spoiledHtml(published)}</section></body></html>
 `;
@@ -101,14 +101,41 @@ function labRows(measurements: readonly Measurement[]): string[][] {
 }
 
 /** Runs by name, with the reasons that the journal has. */
-function attemptsHtml({ campaigns }: Published, of: "notPassed" | "withoutFigure", title: string): string {
-  const attempts = campaigns.flatMap(({ rows }) =>
+function attemptsHtml(
+  { campaigns, measurements }: Published,
+  of: "notPassed" | "withoutFigure",
+  title: string,
+): string {
+  const attempts = campaigns.flatMap(({ name, rows }) =>
     rows.flatMap((row) =>
-      row[of].map(({ run, at, reasons }) => `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}`),
+      row[of].map(({ run, at, reasons }) => {
+        const own = measurements.find(
+          (m) =>
+            m.campaign?.name === name &&
+            m.campaign.run === run &&
+            m.scenario === row.scenario &&
+            m.affinity === row.affinity &&
+            (m.application ?? row.application) === row.application,
+        );
+        return `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}${own === undefined ? "" : aboutRun(own)}`;
+      }),
     ),
   );
   if (attempts.length === 0) return `<p>${title}: none.</p>`;
   return `<h3>${title}</h3>${listHtml(attempts)}`;
+}
+
+/** What decides whether the machine may be the cause, and where most was lost. */
+function aboutRun({ before, away, others, undecided, outcome }: Measurement): string {
+  const points = [{ ...away, title: "the main vantage point" }, ...others];
+  const worst = points.reduce((most, p) => (p.lostTimeMs > most.lostTimeMs ? p : most));
+  const p99 = before.latency?.p99Ms;
+  return ` (${[
+    outcome === "unknown" || undecided !== undefined ? "undecided" : "failed",
+    ...(undecided ?? []),
+    `p99 before the fault ${p99 === undefined ? "unknown" : duration(p99)}`,
+    `most lost time during the fault: ${duration(worst.lostTimeMs)}, ${worst.title}`,
+  ].join("; ")})`;
 }
 
 const listHtml = (entries: readonly string[]): string =>
