@@ -128,3 +128,38 @@ users: [{ name: u, user: ${user} }]
 });
 
 test("a missing series file is a new series", () => expect(readSeries(join(dir, "nosuch"))).toEqual([]));
+
+describe("a text in UTF-16", () => {
+  const text = "a: größe\r\n".repeat(20);
+  const le = Buffer.from(`\uFEFF${text}`, "utf16le");
+  const be = Buffer.from(le).swap16();
+  const written = (bytes: Buffer): string => {
+    writeFileSync(join(dir, "wide"), bytes);
+    return join(dir, "wide");
+  };
+
+  test.each([
+    ["little", le],
+    ["big", be],
+  ])("is read by its byte order mark, %s endian", (_, bytes) => {
+    expect(readUserFile(written(bytes), "x")).toBe(text);
+  });
+
+  test.each([
+    ["UTF-16LE", le.subarray(2)],
+    ["UTF-16BE", be.subarray(2)],
+    ["UTF-32", Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0])],
+  ])("without one is refused as %s, with the remedy", (name, bytes) => {
+    expect(() => readUserFile(written(Buffer.from(bytes)), "x")).toThrow(
+      expect.objectContaining({
+        code: "config-invalid",
+        message: expect.stringContaining(`it looks like ${name} without a byte order mark`),
+        remedy: expect.stringContaining("-Encoding utf8"),
+      }),
+    );
+  });
+
+  test("with half a character is refused", () => {
+    expect(() => readUserFile(written(le.subarray(0, 5)), "x")).toThrow("it looks like UTF-16LE");
+  });
+});

@@ -20,12 +20,45 @@ export function readUserFile(path: string, what: string, remedy?: string): strin
   }
   if (bytes.length > mostBytes)
     throw invalid(`${path} (${what}) is larger than ${mostBytes / 1024 ** 2} MiB`, "name a smaller file");
+  const encoding = encodingOf(bytes);
   try {
-    if (bytes.includes(0)) throw new TypeError("it contains zero bytes");
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (encoding.isCertain === false) throw new TypeError("it has no byte order mark");
+    // The decoder takes the byte order mark away.
+    const text = new TextDecoder(encoding.name, { fatal: true }).decode(bytes);
+    if (text.includes("\0")) throw new TypeError("it contains zero bytes");
+    return text;
   } catch (error) {
-    throw invalid(`${path} (${what}) is not a text file in UTF-8`, "name a text file", error);
+    const looks = encoding.name === "utf-8" ? "" : `: it looks like ${encoding.name.toUpperCase()}`;
+    const mark = encoding.isCertain === false ? " without a byte order mark" : "";
+    throw invalid(
+      `${path} (${what}) is not a text file in UTF-8${looks}${mark}`,
+      looks === ""
+        ? "name a text file"
+        : "write it as UTF-8, in PowerShell with `| Out-File -Encoding utf8 FILE`",
+      error,
+    );
   }
+}
+
+interface Encoding {
+  readonly name: "utf-8" | "utf-16le" | "utf-16be" | "utf-32";
+  /** False if only its zero bytes tell. */
+  readonly isCertain?: false;
+}
+
+/** Windows PowerShell writes UTF-16 with a byte order mark. */
+function encodingOf(bytes: Buffer): Encoding {
+  const starts = (...mark: number[]): boolean => mark.every((byte, i) => bytes[i] === byte);
+  if (starts(0xff, 0xfe, 0, 0) || starts(0, 0, 0xfe, 0xff)) return { name: "utf-32", isCertain: false };
+  if (starts(0xff, 0xfe)) return { name: "utf-16le" };
+  if (starts(0xfe, 0xff)) return { name: "utf-16be" };
+  const head = bytes.subarray(0, 512);
+  const zeros = (at: 0 | 1): number => head.filter((byte, i) => byte === 0 && i % 2 === at).length;
+  const [even, odd] = [zeros(0), zeros(1)];
+  // Mostly ASCII, so every second byte is zero, and hardly any other.
+  const isSecond = (some: number, rest: number): boolean => some > head.length / 4 && rest < some / 8;
+  if (isSecond(odd, even)) return { name: "utf-16le", isCertain: false };
+  return isSecond(even, odd) ? { name: "utf-16be", isCertain: false } : { name: "utf-8" };
 }
 
 /** The value of a user's JSON file; throws `config-invalid` if it is not JSON. */

@@ -52,6 +52,10 @@ describe("what a parser says", () => {
     expect(jsonProblem('{"a": 1, }')).toMatch(/\(position 9\)$/);
   });
 
+  test("a tag is not repeated", () => {
+    expect(yamlProblem(`!${secret}!`)).toBe("The tag has no suffix (line 1, column 1)");
+  });
+
   test("of any broken text around a secret, neither parser repeats it", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (before, behind) => {

@@ -13,6 +13,8 @@ export function syntaxProblem(error: unknown): string {
   const place = (error as Placed).linePos?.[0];
   const reason = first
     .replace(/ (?:at line \d+, column \d+|in JSON at position \d+.*):?$/, "")
+    // Between the marks of a tag may be anything.
+    .replace(/^The !.* tag\b/, "The tag")
     .split(/[:"'`]|, \.\.\./)[0]
     ?.trim()
     .replace(/[,(]$/, "");

@@ -171,6 +171,15 @@ test.each([
     "1.20.2",
   ],
   ["a high id with ENI, within the second half", { cluster: { id: 300 }, eni: { enabled: true } }, "1.20.2"],
+  [
+    "a high id with ENI and the flag that allows it",
+    {
+      cluster: { id: 200 },
+      eni: { enabled: true },
+      extraConfig: { "allow-unsafe-policy-skb-usage": "true" },
+    },
+    "1.20.2",
+  ],
   ["a high id without a cloud", { cluster: { id: 200 } }, "1.20.2"],
   ["a value taken away", { cluster: { id: null } }, "1.20.2"],
   ["text that is replaced later", { routingMode: "${MODE}", kubeProxyReplacement: "{{ x }}" }, "1.20.2"],
@@ -204,4 +213,18 @@ test.each([
 test("a long text, which may be a key, is not repeated", () => {
   const [finding] = refusedValues({ bpf: "x".repeat(100) }, "1.20.2");
   expect(finding?.message).toContain("a long text");
+});
+
+test("a flag that the chart compares with a text is refused as a boolean, whatever the id is", () => {
+  expect(
+    pathsOf({ cluster: { id: 3 }, extraConfig: { "allow-unsafe-policy-skb-usage": true } }, "1.20.2"),
+  ).toEqual(["extraConfig.allow-unsafe-policy-skb-usage"]);
+});
+
+test("an id that is a text may be a wrong number, too", () => {
+  expect(pathsOf({ cluster: { id: "200" }, eni: { enabled: true } }, "1.20.2")).toEqual([
+    "cluster.id",
+    "cluster.id",
+  ]);
+  expect(pathsOf({ cluster: { id: "20" }, eni: { enabled: true } }, "1.20.2")).toEqual(["cluster.id"]);
 });

@@ -263,10 +263,19 @@ export const refusals: readonly Refusal[] = [
       (valueAt(values, "eni.enabled") === true ||
         valueAt(values, "alibabacloud.enabled") === true ||
         valueAt(values, "cni.chainingMode") === "aws-cni") &&
-      String(valueAt(values, "extraConfig.allow-unsafe-policy-skb-usage")) !== "true",
+      valueAt(values, "extraConfig.allow-unsafe-policy-skb-usage") !== "true",
     wants: "with ENI, Alibaba Cloud or chaining to aws-cni it must be below 128 (or from 256 to 383)",
     remedy: "give the cluster a lower id; every pod of the cluster must restart to have its identity",
     source: "templates/validate.yaml:168 of 1.20.2",
+  },
+  {
+    path: "extraConfig.allow-unsafe-policy-skb-usage",
+    charts: "*",
+    // Go templates compare values of one type only.
+    refuses: (value) => typeof value !== "string",
+    wants: "it compares it with a text, whatever the cluster's id is",
+    remedy: 'write extraConfig.allow-unsafe-policy-skb-usage: "true" (with quotes), or leave it out',
+    source: "templates/validate.yaml:169 of 1.20.2",
   },
   {
     path: "clustermesh.apiserver.tls.auto.method",

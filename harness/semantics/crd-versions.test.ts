@@ -69,7 +69,12 @@ test("an object whose kind or version the target does not have is named", () => 
   expect(objectFindings({ from: "1.19.7", to: "1.20.0" }, [nodeConfig], {})).toMatchObject([
     { grade: "caution", remedy: "write apiVersion: cilium.io/v2 in its manifest" },
   ]);
-  expect(objectFindings({ from: "1.19.7", to: "1.20.2" }, [nodeConfig], {})).toEqual([]);
+  expect(objectFindings({ from: "1.19.7", to: "1.20.2" }, [nodeConfig], {})).toMatchObject([
+    { id: "deprecated", grade: "information", remedy: "write apiVersion: cilium.io/v2 in its manifest" },
+  ]);
+  const pool = object("CiliumLoadBalancerIPPool", "v2alpha1");
+  expect(objectFindings({ from: "1.18.6", to: "1.18.11" }, [pool], {})).toEqual([]);
+  expect(objectFindings(up, [pool], {})).toMatchObject([{ id: "deprecated" }]);
   expect(objectFindings(up, [object("CiliumNetworkPolicy", "v2"), { metadata: { name: "y" } }], on)).toEqual(
     [],
   );

@@ -149,7 +149,8 @@ export function objectFindings(
     const name = pluralOf(kind);
     const was = from === undefined ? everIn(name) : versionsIn(name, from);
     const will = versionsIn(name, to);
-    if (of !== group || !was.includes(version) || will.includes(version)) return [];
+    if (of === group && will.includes(version)) return deprecated({ apiVersion, kind, metadata }, will, to);
+    if (of !== group || !was.includes(version)) return [];
     const feature = featureOf[name];
     const isUsed = feature === undefined || config[feature] === "true";
     const [newest] = will;
@@ -166,6 +167,25 @@ export function objectFindings(
       },
     ];
   });
+}
+
+/** CRDs say so of every version but the stored one; of the pools of load balancers from 1.19 on (crds/v2 of 1.18.6 to 1.20.2). */
+function deprecated(
+  { apiVersion = "", kind = "", metadata: { namespace, name } }: GivenObject,
+  [newest = "", ...older]: Versions,
+  to: string,
+): CertificateFinding[] {
+  const isServed = !older.some((v) => apiVersion.endsWith(`/${v}`));
+  if (isServed || (kind === "CiliumLoadBalancerIPPool" && semver.lt(to, "1.19.0"))) return [];
+  const label = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+  return [
+    {
+      id: "deprecated",
+      grade: "information",
+      message: `${label}: Cilium ${to} deprecates ${apiVersion} of it: a later release removes it`,
+      remedy: `write apiVersion: ${group}/${newest} in its manifest`,
+    },
+  ];
 }
 
 const successors: Readonly<Record<string, string>> = {

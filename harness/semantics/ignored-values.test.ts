@@ -55,6 +55,12 @@ test.each([
     "1.20.2",
     { removed: "1.15", refused: true, instead: "routingMode and tunnelProtocol" },
   ],
+  // To the chart's test, a mapping that is not empty is true, and so is the text of false.
+  ["refused, though it is off", { endpointStatus: { enabled: false } }, "1.20.2", { refused: true }],
+  ["refused as a text", { proxy: { prometheus: { enabled: false } } }, "1.20.2", { refused: true }],
+  ["refused only if it is on", { etcd: { managed: false } }, "1.20.2", undefined],
+  ["refused only if there is something in it", { endpointStatus: {} }, "1.20.2", undefined],
+  ["always on", { sessionAffinity: true }, "1.20.2", { removed: "1.19", note: "it is always on" }],
   ["removed, and off", { customCalls: { enabled: false } }, "1.20.2", undefined],
   ["removed later", strict({}), "1.19.7", undefined],
   [

@@ -1,6 +1,6 @@
 import { closest } from "#harness/lib/closest.ts";
 import { given } from "#harness/lib/given.ts";
-import { valueAt } from "#harness/lib/value-at.ts";
+import { isMapping, valueAt } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import { chartSettings } from "./chart-settings.ts";
 import { ignoredPaths, keysBeside, pathsTo, valueLack } from "./chart-values.ts";
@@ -61,6 +61,7 @@ const removedValues: readonly RemovedValue[] = [
   { path: "externalWorkloads", removed: "1.18", instead: "nothing", refused: false },
   { path: "customCalls", removed: "1.19", instead: "nothing", refused: false },
   { path: "svcSourceRangeCheck", removed: "1.19", instead: "nothing: it is always on", refused: false },
+  { path: "sessionAffinity", removed: "1.19", instead: "nothing: it is always on", refused: false },
   { path: "nodePort.enabled", removed: "1.19", instead: "kubeProxyReplacement", refused: false },
   {
     path: "l2podAnnouncements.interface",
@@ -117,6 +118,8 @@ const removedValues: readonly RemovedValue[] = [
   })),
 ];
 
+export const isRemovedValue = (path: string): boolean => removedValues.some((r) => r.path === path);
+
 /** Those at the top. */
 export const removedKeys: readonly string[] = removedValues
   .map((r) => r.path)
@@ -147,11 +150,25 @@ const isOff = (value: unknown): boolean =>
 
 const isOn = (value: unknown): boolean => value !== undefined && value !== null && !isOff(value);
 
+/** Whether the tests by which charts refuse removed values see one: to Go, a mapping that is not empty is true. */
+const isSeen = (path: string, value: unknown): boolean =>
+  // Its test is of a text (templates/validate.yaml:26 of 1.20.2).
+  path === "proxy.prometheus" && isMapping(value)
+    ? !isNone(value.enabled) || isTrue(value.port)
+    : isTrue(value);
+const isNone = (value: unknown): boolean => value === undefined || value === null || value === "";
+const isTrue = (value: unknown): boolean =>
+  !isNone(value) &&
+  value !== false &&
+  value !== 0 &&
+  (typeof value !== "object" || value === null || Object.keys(value).length > 0);
+
 /** Values that the chart of a version ignores. One that it removed and that asked for nothing is none. */
 export function ignoredValues(values: Readonly<Record<string, unknown>>, version: string): IgnoredValue[] {
   const byTable = removedValues.flatMap(({ path, removed, instead, refused, isHarmless }): IgnoredValue[] => {
     const value = valueAt(values, path);
-    if (value === undefined || value === null || isOff(value) || !isAtLeast(version, removed)) return [];
+    const isAsked = refused ? isSeen(path, value) : !isNone(value) && !isOff(value);
+    if (!isAsked || !isAtLeast(version, removed)) return [];
     const [word = "", note] = instead.split(": ");
     return [
       {

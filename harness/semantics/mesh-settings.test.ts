@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { type ClusterSettings, masqueraded, settingDifferences } from "./mesh-settings.ts";
+import {
+  type ClusterSettings,
+  isToleratedId,
+  masqueraded,
+  settingDifferences,
+  wrongId,
+} from "./mesh-settings.ts";
 
 const cluster = (
   name: string,
@@ -49,4 +55,12 @@ test("patterns of identity-relevant labels are compared as sets", () => {
   expect(differing(one, cluster("c2", { labels: "k8s:!tier k8s:app" }))).toEqual([]);
   expect(differing(cluster("c1", { labels: "" }), cluster("c2", {}))).toEqual([]);
   expect(differing(one, cluster("c2", {}))).toEqual(["labels: c1 k8s:!tier k8s:app, c2 the default"]);
+});
+
+test("an id that loses traffic is tolerated where a flag says so, and one out of range never", () => {
+  const flag = { ipam: "eni", "allow-unsafe-policy-skb-usage": "true" };
+  expect(isToleratedId(cluster("c1", { ...flag, "cluster-id": "130" }))).toBe(true);
+  expect(wrongId(cluster("c1", { ...flag, "cluster-id": "130" }))).toContain("21330");
+  expect(isToleratedId(cluster("c1", { ...flag, "cluster-id": "300" }))).toBe(false);
+  expect(isToleratedId(cluster("c1", { ipam: "eni", "cluster-id": "130" }))).toBe(false);
 });

@@ -237,17 +237,32 @@ export function wrongName(name: string): string | undefined {
     : "only lower-case letters, digits and '-' are allowed, and it must begin and end with a letter or digit";
 }
 
-/** Why Cilium refuses a cluster's id, or undefined (`ValidateClusterID`, `ValidateBuggyClusterID`, the same files). */
-export function wrongId({ settings }: Pick<ClusterSettings, "settings">): string | undefined {
+type Settings = Pick<ClusterSettings, "settings">;
+
+function outOfRange({ settings }: Settings): string | undefined {
   const text = settings["cluster-id"];
   if (text === undefined) return undefined;
   const id = Number(text);
   const most = maxClusters({ settings });
   if (id === 0) return "0 is reserved: a cluster of a mesh needs an id of its own";
-  if (!Number.isInteger(id) || id < 0 || id > most) return `it must be a number from 1 to ${most}`;
+  return Number.isInteger(id) && id > 0 && id <= most ? undefined : `it must be a number from 1 to ${most}`;
+}
+
+/**
+ * Whether agents start with an id that loses traffic, because a flag says so (the hook of `DefaultQuirks`,
+ * pkg/clustermesh/cell.go@1.20.2).
+ */
+export const isToleratedId = (c: Settings): boolean =>
+  outOfRange(c) === undefined && c.settings["allow-unsafe-policy-skb-usage"] === "true";
+
+/** Why Cilium refuses a cluster's id, or undefined (`ValidateClusterID`, `ValidateBuggyClusterID`, the same files). */
+export function wrongId(c: Settings): string | undefined {
+  const wrong = outOfRange(c);
+  if (wrong !== undefined) return wrong;
+  const { settings } = c;
   const cloud =
     ["eni", "alibabacloud"].includes(settings.ipam ?? "") || settings["cni-chaining-mode"] === "aws-cni";
-  return cloud && (id & 0x80) !== 0
+  return cloud && (Number(settings["cluster-id"]) & 0x80) !== 0
     ? "with ENI, Alibaba Cloud or chaining to the AWS CNI, ids from 128 to 255 (and 384 to 511) lose traffic that policies allow (https://github.com/cilium/cilium/issues/21330)"
     : undefined;
 }

@@ -25,7 +25,7 @@ const features: readonly Feature[] = [
     uses: (key, value) => key === "authentication" && typeof value === "object" && value !== null,
     unless: ["mesh-auth-enabled", "true"],
     means: "asks for authentication, which is off by default: its traffic is let through without",
-    remedy: "set authentication.enabled to true",
+    remedy: "set authentication.enabled to true; Cilium 1.20 deprecates mutual authentication",
     back: {
       means: "asks for authentication, which is on by default: its traffic is denied without",
       remedy: "set authentication.enabled to false, or see that what it needs runs",

@@ -1,5 +1,6 @@
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { peersOf } from "./listed-peers.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -10,15 +11,6 @@ function authMode(c: SourceCluster): string | undefined {
   if (typeof own === "string" && own !== "") return own;
   if (c.values.clustermesh === undefined || c.cilium === undefined) return undefined;
   return isAtLeast(c.cilium, "1.19") ? "migration" : "legacy";
-}
-
-/** The peers that a cluster's values list, with the certificate that each may have of its own. */
-function peersOf(c: SourceCluster): ReadonlyMap<string, unknown> {
-  const written = at(c.values, "clustermesh.config.clusters");
-  const entries = Array.isArray(written)
-    ? (written as ({ readonly name?: unknown } | null)[]).map((p): [string, unknown] => [String(p?.name), p])
-    : Object.entries((written ?? {}) as Readonly<Record<string, unknown>>);
-  return new Map(entries);
 }
 
 /**

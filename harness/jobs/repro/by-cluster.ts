@@ -1,7 +1,9 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { Networking, Piece } from "./part.ts";
+import type { Note } from "#harness/model/source-environment.ts";
+import { deployerKinds } from "./deployers.ts";
+import { leftOut, type Networking, type Piece } from "./part.ts";
 import { at } from "./values-at.ts";
 
 /** The pieces of one list belong to one cluster. */
@@ -47,6 +49,10 @@ function requireOneId(pieces: readonly Piece[], name: string, path: string): voi
     });
 }
 
+const isOnlyObjects = (piece: Piece): boolean =>
+  piece.objects.length > 0 &&
+  [piece.cluster, piece.values, piece.config, piece.networking].every((part) => part === undefined);
+
 /** A file's pieces by cluster: a piece that names none belongs to the last one named before it. */
 export function byCluster(pieces: readonly Piece[], path: string, named: string | undefined): Piece[] {
   const names = [...new Set(pieces.map((p) => p.cluster).filter((n) => n !== undefined))];
@@ -61,6 +67,16 @@ export function byCluster(pieces: readonly Piece[], path: string, named: string 
   let current: string | undefined;
   for (const piece of pieces) {
     current = piece.cluster ?? current;
+    const kinds = isOnlyObjects(piece) ? deployerKinds(piece) : [];
+    if (kinds.length > 0) {
+      const note: Note = {
+        ...leftOut(path, `holds ${kinds.join(", ")}`),
+        field: "objects of no cluster",
+        matters: "no",
+      };
+      groups.get(current ?? own ?? "")?.push({ ...piece, objects: [], notes: [...piece.notes, note] });
+      continue;
+    }
     if (current === undefined)
       throw new MeshproofError(
         "usage",

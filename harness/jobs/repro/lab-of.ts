@@ -10,6 +10,7 @@ import type { Difference, SourceCluster } from "#harness/model/source-environmen
 import { maxClusters } from "#harness/semantics/mesh-settings.ts";
 import { keep } from "./kept-values.ts";
 import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
+import { unknownPeers } from "./listed-peers.ts";
 import { manifestsOf } from "./manifests-of.ts";
 import { fromChart } from "./pod-network.ts";
 import { type Say, sayOf } from "./say.ts";
@@ -55,6 +56,7 @@ export function labOf(
     return cilium === undefined ? c : { ...c, cilium };
   });
   const differences: Difference[] = sourceProblems(known, defects);
+  differences.push(...unknownPeers(known));
   for (const c of known)
     for (const note of c.notes) differences.push({ cluster: c.name, ...note, difference: "differs" });
   const lab = {

@@ -2,6 +2,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { type Note, sourceObjectsFormat } from "#harness/model/source-environment.ts";
+import { doubtsOf } from "./object-doubts.ts";
 import { notApplied, type Piece } from "./part.ts";
 import { chartPaths } from "./source-settings.ts";
 import { groupOf, isTableKind, isValuesText, nameOf, valuesPlaces } from "./unwrap.ts";
@@ -61,6 +62,15 @@ export function objectPiece(document: Values, path: string): Piece {
     throw new MeshproofError("usage", `${path}: ${label} holds values packed at data.release`, {
       remedy: "give what `helm get values cilium -n kube-system` prints",
     });
+  if (group === "kops.k8s.io" && at(document, "spec.networking.cilium") !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `${path}: ${label} is a cluster of kOps: its settings at spec.networking.cilium, spec.podCIDR and spec.serviceClusterIPRange are no values of Cilium's chart`,
+      {
+        remedy:
+          "give what `kubectl get configmap cilium-config -n kube-system -o yaml` prints of each cluster",
+      },
+    );
   // Parts of a machine configuration of Talos, which are no objects of Kubernetes.
   if (apiVersion === "v1alpha1") return { cluster: undefined, objects: [], notes: [] };
   const config = agentConfig(document);
@@ -74,10 +84,7 @@ export function objectPiece(document: Values, path: string): Piece {
   // Keys of cilium-config, such as `ipam`, are also names of values.
   if (config === undefined && mayHoldValues) {
     const [place] = kind === "Secret" ? packedPlaces(document) : valuesPlaces(document);
-    if (place !== undefined)
-      throw new MeshproofError("usage", `${path}: ${label} holds values of Cilium's chart at ${place}`, {
-        remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the values as a file of their own`,
-      });
+    if (place !== undefined) throw notUnwrapped(document, path, place);
   }
   if (!isMapping(document.metadata) && kind !== undefined) {
     const [place] = valuesPlaces(document);
@@ -89,7 +96,7 @@ export function objectPiece(document: Values, path: string): Piece {
     );
   }
   const { object, notes } = withTexts(document, path);
-  notes.push(...changesOf(document, path));
+  notes.push(...changesOf(document, path), ...doubtsOf(document, path));
   const [checked] = checkRecord([object], sourceObjectsFormat, {
     what: `the objects of ${path}`,
     remedy: "give output of `kubectl get -o yaml`",
@@ -101,6 +108,20 @@ export function objectPiece(document: Values, path: string): Piece {
     notes,
     ...(config === undefined ? {} : { config }),
   };
+}
+
+function notUnwrapped(document: Values, path: string, place: string): MeshproofError {
+  const { kind, apiVersion, data } = document;
+  // Such as those that a ClusterResourceSet installs.
+  const text = isMapping(data) ? data[place.replace(/^data\./, "")] : undefined;
+  const isManifests = typeof text === "string" && /^kind:/m.test(text) && /^apiVersion:/m.test(text);
+  return new MeshproofError(
+    "usage",
+    `${path}: ${nameOf(document)} holds ${isManifests ? "manifests with settings of Cilium" : "values of Cilium's chart"} at ${place}`,
+    {
+      remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the ${isManifests ? "manifests" : "values"} as a file of their own`,
+    },
+  );
 }
 
 /**

@@ -52,11 +52,58 @@ export interface SourceFile {
 export const isOfOneCluster = (a: SourceFile, b: SourceFile): boolean =>
   a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;
 
+/** A file of which nothing is read. */
+export const leftOut = (path: string, why: string): Note => ({
+  field: "file",
+  inSource: `${path}: ${why}`,
+  inLab: "left out",
+  matters: "perhaps",
+  part: "other",
+});
+
+const twice = "twice in one mapping of ";
+export const repeatedKey = (key: string, path: string): Note => ({
+  field: `key ${key}`,
+  inSource: `${twice}${path}`,
+  inLab: "the last one, as in Helm and kubectl",
+  matters: "yes",
+  part: "source",
+});
+export const isRepeatedKey = ({ inSource }: Note): boolean => inSource.startsWith(twice);
+
 export const notRead = (what: string): Note => ({
   field: "values in other files",
   inSource: what,
   inLab: "not read: give these files too",
   matters: "perhaps",
+  part: "other",
+});
+
+const notUsedEither = "not used either";
+export const unusedValue = (field: string, inSource: string): Note => ({
+  field,
+  inSource,
+  inLab: notUsedEither,
+  matters: "yes",
+  part: "source",
+});
+/** Values beside others, which the tool takes in their stead. */
+export const notUsed = (
+  { path, instead }: { readonly path: string; readonly instead: string },
+  where: string,
+): Note => ({
+  ...unusedValue(path, `set ${where}, where ${instead} is set too, which is used in its place`),
+  part: "other",
+});
+/** Values of a file that are in force nowhere, whatever the version. */
+export const isUnusedValue = ({ inLab }: Note): boolean => inLab === notUsedEither;
+
+/** Something of the source that nobody knows without rendering it. */
+export const notRebuilt = (field: string, inSource: string, remedy: string): Note => ({
+  field,
+  inSource,
+  inLab: `not rebuilt: ${remedy}`,
+  matters: "yes",
   part: "other",
 });
 

@@ -43,6 +43,8 @@ export function podNetworkOf(known: Known): PodNetwork {
   });
   if (mode !== undefined && cloudModes.includes(mode))
     return found([], `addresses of the cloud (ipam ${mode})`);
+  const chained = agentSettings(known)["cni-chaining-mode"] ?? "none";
+  if (chained === "aws-cni") return found([], "addresses of the cloud (chaining to the AWS CNI)");
   const pools = { ipv4: poolsOf(known, "ipv4"), ipv6: poolsOf(known, "ipv6") };
   if (mode?.startsWith("cluster-pool") === true && pools.ipv4.length + pools.ipv6.length > 0)
     return found(firstOfEach([...pools.ipv4, ...pools.ipv6]), "pools of cluster-pool", {
@@ -67,7 +69,10 @@ export function podNetworkOf(known: Known): PodNetwork {
   if (ofCilium.length > 0) return found(ofCilium, "CIDRs of CiliumNodes");
   const ofPods = covering(podIps(objects));
   if (ofPods.length > 0) return found(ofPods, "addresses of pods");
-  if (mode?.startsWith("cluster-pool") === true) return found([chartPools.ipv4, chartPools.ipv6], fromChart);
+  // Another plugin gives the addresses.
+  const isOwn = ["", "none", "portmap"].includes(chained);
+  if (isOwn && mode?.startsWith("cluster-pool") === true)
+    return found([chartPools.ipv4, chartPools.ipv6], fromChart);
   return found([], "not known");
 }
 

@@ -12,11 +12,30 @@ import { applicationsOf } from "./gitops/application-set.ts";
 import { fleetTargets } from "./gitops/fleet.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
 import { objectPiece } from "./object-piece.ts";
-import { notApplied, notRead, type Part, type Piece, type SourceFile } from "./part.ts";
+import {
+  leftOut,
+  notApplied,
+  notRead,
+  notUsed,
+  type Part,
+  type Piece,
+  repeatedKey,
+  type SourceFile,
+} from "./part.ts";
+import { refusePrinted } from "./printed-forms.ts";
 import type { Around, Reading } from "./reading.ts";
-import { helmRelease, isEmptyList, isHelmRelease, talosCluster } from "./text-forms.ts";
+import { aroundPieces } from "./subchart-files.ts";
+import {
+  helmRelease,
+  isEmptyList,
+  isHelmList,
+  isHelmRelease,
+  listedVersion,
+  talosCluster,
+} from "./text-forms.ts";
 import { unwrapped } from "./unwrap.ts";
-import { clusterIn, valuePieces } from "./value-pieces.ts";
+import { valuePieces } from "./value-pieces.ts";
+import { clusterIn } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -26,7 +45,7 @@ export function sourceFile(path: string, cluster: string | undefined): SourceFil
     throw new MeshproofError("usage", `${path} is Terraform code, which is not executed`, {
       remedy: "give what `helm get values` prints, or the values of the helm_release as a file of their own",
     });
-  const text = readUserFile(path, "a file of the mesh");
+  const text = readUserFile(path, "a file of the mesh").replaceAll("\r\n", "\n");
   if (/^(gnu)?makefile$|^justfile$|\.(mk|just)$/i.test(basename(path)) && hasInstallCommand(text))
     throw new MeshproofError(
       "usage",
@@ -35,9 +54,22 @@ export function sourceFile(path: string, cluster: string | undefined): SourceFil
         remedy: `give the commands as a script: what \`make -n TARGET\` (\`just -n\`) prints`,
       },
     );
+  refusePrinted(text, path);
   const isOther = isHelmRelease(text) || (!isYaml(path) && hasInstallCommand(text));
-  return { path, cluster, order: 0, text, documents: isOther ? [] : yamlObjectsOf(text, path), notes: [] };
+  const documents = isOther ? [] : yamlObjectsOf(text, path).flatMap(objectsOfList);
+  return { path, cluster, order: 0, text, documents, notes: [] };
 }
+
+/** Objects in one list, as Jsonnet and jq print them, are documents like others. */
+const objectsOfList = (document: YamlDocument): YamlDocument[] =>
+  Array.isArray(document.value) &&
+  document.value.length > 0 &&
+  document.value.every((v) => isMapping(v) && typeof v.kind === "string")
+    ? document.value.map((value: unknown, i) => ({
+        value,
+        repeatedKeys: i === 0 ? document.repeatedKeys : [],
+      }))
+    : [document];
 
 const isYaml = (path: string): boolean =>
   [".yaml", ".yml", ".json"].includes(extname(path).toLowerCase()) || isKustomizationName(path);
@@ -73,6 +105,14 @@ function piecesOf({ path, text, documents, notes }: SourceFile, reading: Reading
   });
 }
 
+/** It says which version runs. */
+function helmListPiece(releases: readonly Values[], path: string): Piece {
+  const version = listedVersion(releases);
+  const none =
+    version === undefined ? [leftOut(path, "output of `helm list` without a release of Cilium")] : [];
+  return { cluster: undefined, objects: [], notes: none, ...present({ version }) };
+}
+
 /** The values and the objects of one release are of one cluster. */
 function fromRelease(
   { values, manifest, version }: NonNullable<ReturnType<typeof helmRelease>>,
@@ -100,8 +140,8 @@ function configView(text: string): Record<string, string> | undefined {
   return config["cluster-name"] === undefined ? undefined : config;
 }
 
-function fromCommands(text: string, { path, layers, take }: Reading): Piece[] {
-  return installCommands(text, path, layers).map((command): Piece => {
+function fromCommands(text: string, { path, layers, charts, take }: Reading): Piece[] {
+  return installCommands(text, path, { layers, charts }).map((command): Piece => {
     const { values, version, files, missing, unknown, unread, line } = command;
     take(files);
     return {
@@ -109,6 +149,7 @@ function fromCommands(text: string, { path, layers, take }: Reading): Piece[] {
       values,
       objects: [],
       notes: [
+        ...command.notes,
         ...(missing.length === 0 ? [] : [notRead(`${path}, line ${line}: ${missing.join("; ")}`)]),
         ...(unknown.length === 0 ? [] : [notKnown(`${path}, line ${line}: ${unknown.join(" ")}`)]),
         ...(unread.length === 0
@@ -142,19 +183,14 @@ const notKnown = (what: string): Note => ({
 });
 
 function pieceOf({ value, repeatedKeys }: YamlDocument, reading: Reading): Piece[] {
-  const repeated: Note[] = repeatedKeys.map((key) => ({
-    field: `key ${key}`,
-    inSource: `twice in one mapping of ${reading.path}`,
-    inLab: "the last one, as in Helm and kubectl",
-    matters: "yes",
-    part: "source",
-  }));
+  const repeated = repeatedKeys.map((key) => repeatedKey(key, reading.path));
   const [first, ...rest] = documentPieces(value, reading);
   return first === undefined ? [] : [{ ...first, notes: [...repeated, ...first.notes] }, ...rest];
 }
 
 function documentPieces(value: unknown, reading: Reading): Piece[] {
   const { path } = reading;
+  if (isHelmList(value)) return [helmListPiece(value, path)];
   if (Array.isArray(value)) return value.flatMap((v) => documentPieces(requireMapping(v, path), reading));
   if (!isMapping(value)) return [];
   const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...document } = value;
@@ -169,6 +205,8 @@ function documentPieces(value: unknown, reading: Reading): Piece[] {
       { cluster: undefined, objects: [], notes: [], networking: talos.networking },
       ...talos.documents.flatMap((d) => pieceOf(d, reading)),
     ]);
+  const ofAround = aroundPieces(document, reading);
+  if (ofAround !== undefined) return ofAround;
   const networks = networksOf(document, path);
   const ofTargets = targetPieces(document, reading);
   const found = ofTargets.length > 0 ? ofTargets : releasePieces(document, reading);
@@ -184,14 +222,16 @@ const inFile = (of: string, path: string): string => (of === "" ? `in ${path}` :
 
 /** The values within one object or file of a kind that keeps them. */
 function releasePieces(document: Values, { path, charts, layers, take }: Reading): Piece[] {
-  return unwrapped(document, path, layers).map((u) => {
+  return unwrapped(document, path, { layers, charts }).map((u) => {
     take(u.files);
     return {
       cluster: clusterIn(u.values),
       values: u.values,
       objects: [],
       notes: [
+        ...u.notes,
         ...(u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} ${inFile(u.of, path)}`)]),
+        ...u.unused.map((place) => notUsed(place, inFile(u.of, path))),
         ...u.changes.map((place) =>
           notApplied(
             `${place} ${inFile(u.of, path)}`,

@@ -12,13 +12,16 @@ import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
 import { idIn } from "./by-cluster.ts";
 import { Charts, isChartName } from "./charts.ts";
 import { clusterOf } from "./cluster-of.ts";
+import { deployerKinds } from "./deployers.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
 import { kustomized } from "./gitops/kustomize.ts";
+import { refuseOverrides } from "./gitops/overrides.ts";
 import { postBuilt } from "./gitops/post-build.ts";
 import { withValuesFrom } from "./gitops/values-from.ts";
-import type { Part, SourceFile } from "./part.ts";
+import { leftOut, type Part, type SourceFile } from "./part.ts";
 import { partsOf, sourceFile } from "./read-file.ts";
 import type { Around } from "./reading.ts";
+import { chartNotes } from "./subchart-files.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { at, isPlaceholder } from "./values-at.ts";
@@ -37,42 +40,77 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
 
 /** What the files say, before it is divided by clusters. */
 export async function readParts(files: readonly string[]): Promise<Part[]> {
-  const read: Read[] = [];
-  for (const file of files) {
-    const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
-    if (path === undefined) continue;
-    const found = await stat(path).catch((error: unknown) => {
-      throw unreadable(path, what, error);
-    });
-    read.push(
-      ...(found.isDirectory() && !(await isUnpacked(path))
-        ? await fromFolder(path, cluster)
-        : await fromPath(path, cluster)),
-    );
-  }
+  const read = await allRead(files);
   const texts = read.flatMap((r, order): SourceFile[] => ("sysdump" in r ? [] : [{ ...r, order }]));
   const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
   // Objects of one file may change those of another, or name it.
   const whole = withValuesFrom(postBuilt(kustomized(texts)));
+  refuseOverrides(whole);
   const around: Around = { others: new ValuesFiles(whole), charts: new Charts(whole) };
   const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, around)));
+  const refused: MeshproofError[] = [];
   for (const [i, file] of whole.entries()) {
     const result = results[i];
     if (result === undefined || around.others.isTaken(file)) continue;
-    if (result.status === "rejected") throw result.reason;
-    for (const part of result.value) parts.push({ part, order: file.order });
+    if (result.status === "fulfilled")
+      for (const part of result.value) parts.push({ part, order: file.order });
+    else if (result.reason instanceof MeshproofError) refused.push(result.reason);
+    else throw result.reason;
   }
+  throwAll(refused);
   return parts.toSorted((a, b) => a.order - b.order).map(({ part }) => part);
+}
+
+/** Of several files that cannot be used, each is named. */
+async function allRead(files: readonly string[]): Promise<Read[]> {
+  const read: Read[] = [];
+  const refused: MeshproofError[] = [];
+  for (const file of files) {
+    const [, cluster, path = file] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [];
+    try {
+      const found = await stat(path).catch((error: unknown) => {
+        throw unreadable(path, what, error);
+      });
+      const isFolder = found.isDirectory() && !(await isUnpacked(path));
+      read.push(...(await (isFolder ? fromFolder(path, cluster) : fromPath(path, cluster))));
+    } catch (error) {
+      if (!(error instanceof MeshproofError)) throw error;
+      refused.push(error);
+    }
+  }
+  throwAll(refused);
+  return read;
+}
+
+function throwAll(refused: readonly MeshproofError[]): void {
+  const [first, ...more] = refused;
+  if (first === undefined) return;
+  if (more.length === 0) throw first;
+  const each = (of: (error: MeshproofError) => string | undefined): string =>
+    [...new Set(refused.flatMap((error) => of(error) ?? []))].join("; ");
+  throw new MeshproofError(
+    first.code,
+    each((e) => e.message),
+    { remedy: each((e) => e.remedy) },
+  );
 }
 
 /** A sysdump, or a text file that is not understood yet. */
 type Read = Part | SourceFile;
 
-/** The clusters of all parts; a mesh needs at least two, an upgrade check one. */
+/**
+ * The clusters of all parts. A mesh needs at least two. An upgrade check needs one, and takes names that no lab can have:
+ * they are findings.
+ */
 export function clustersOf(parts: readonly Part[], atLeast: 1 | 2 = 2): SourceCluster[] {
   requireMesh(parts);
-  const named = withPlaces(parts);
-  const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
+  const placed = withPlaces(parts);
+  const names = [
+    ...new Set(
+      placed.filter((p) => !isOnlyVersion(p)).flatMap((p) => (p.cluster === undefined ? [] : [p.cluster])),
+    ),
+  ];
+  const named = placed.map((p) => (isOnlyVersion(p) ? ofKnownCluster(p, names) : p));
   requireNames(named, names, atLeast);
   return names.map((name) =>
     clusterOf(
@@ -130,25 +168,18 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
   return found;
 }
 
-/** API groups of programs that install charts and manifests on other clusters. */
-const deployers =
-  /(^|\.)(argoproj\.io|fluxcd\.io|fleet\.cattle\.io|cluster\.x-k8s\.io|gardener\.cloud|kustomize\.config\.k8s\.io)$/;
-
 /** Kinds of objects that are of no cluster of the mesh, if a file holds nothing else. */
 function deployedFrom(parts: readonly Part[]): string[] {
   const objects = parts.flatMap((p) => p.objects);
   const isOther =
     objects.length > 0 && parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
-  const groups = objects.map((o) => o.apiVersion?.replace(/\/.*/, "") ?? "");
-  return isOther && groups.every((group) => deployers.test(group))
-    ? [...new Set(objects.flatMap((o) => o.kind ?? []))]
-    : [];
+  return isOther ? deployerKinds({ objects }) : [];
 }
 
 async function partsOfFile(file: SourceFile, around: Around): Promise<Part[]> {
   const { path, cluster, below, notes } = file;
-  // Its version is read where its values are.
-  if (isChartName(path)) return [emptyPart(file)];
+  if (around.charts.isOfChart(file))
+    return [emptyPart({ ...file, notes: [...notes, ...chartNotes(file, around.charts)] })];
   if (around.charts.isDefaults(file)) {
     const defaults = leftOut(path, "holds the defaults of a copy of Cilium's chart");
     return [emptyPart({ ...file, notes: [...notes, defaults] })];
@@ -170,14 +201,6 @@ function withoutDeployers(parts: Part[], path: string): Part[] {
   const holds = leftOut(path, `holds no values, only ${kinds.join(", ")}`);
   return parts.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
 }
-
-const leftOut = (path: string, why: string): Note => ({
-  field: "file",
-  inSource: `${path}: ${why}`,
-  inLab: "left out",
-  matters: "perhaps",
-  part: "other",
-});
 
 const emptyPart = ({
   path,
@@ -254,6 +277,17 @@ const isEmpty = (part: Part): boolean =>
   part.objects.length === 0 &&
   part.networking === undefined;
 
+/** As `helm list` tells it: nothing to make a cluster of. */
+const isOnlyVersion = (part: Part): boolean => part.version !== undefined && isEmpty(part);
+
+function ofKnownCluster(part: Part, names: readonly string[]): Part {
+  const { cluster, version, ...rest } = part;
+  if (cluster === undefined ? names.length === 1 : names.includes(cluster)) return part;
+  const whose = cluster === undefined ? "no cluster is named" : `no other file is of cluster ${cluster}`;
+  const unread = leftOut(part.source, `Cilium ${version} by \`helm list\`, but ${whose}`);
+  return { ...rest, cluster: names[0], notes: [...part.notes, unread] };
+}
+
 /** Folders of which no file could be read. */
 function requireMesh(parts: readonly Part[]): void {
   const why = parts.flatMap((p) =>
@@ -297,7 +331,7 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
     // The names become names of files and containers.
     const found = clusterName.safeParse(name);
     const [first] = parts.filter((p) => p.cluster === name);
-    if (!found.success || name === "lab")
+    if (atLeast === 2 && (!found.success || name === "lab"))
       throw new MeshproofError(
         "usage",
         `${first?.source ?? "a file"} has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,

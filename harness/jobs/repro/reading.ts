@@ -8,10 +8,14 @@ export interface Around {
   readonly charts: Charts;
 }
 
-/** A file that is being read. */
-export interface Reading {
-  readonly path: string;
+/** What a file may name: values files, and charts. */
+export interface Named {
   readonly charts: Charts;
   readonly layers: ReadLayers;
+}
+
+/** A file that is being read. */
+export interface Reading extends Named {
+  readonly path: string;
   readonly take: (files: readonly SourceFile[]) => void;
 }

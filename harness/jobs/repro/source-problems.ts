@@ -4,23 +4,25 @@ import type { Difference, SourceCluster } from "#harness/model/source-environmen
 import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import {
+  isToleratedId,
   masqueraded,
   routingMode,
   settingDifferences,
   tunnelProtocol,
   wrongId,
+  wrongName,
 } from "#harness/semantics/mesh-settings.ts";
 import { namedClusters } from "#harness/semantics/named-clusters.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
+import { peersOf, unlistedPeers } from "./listed-peers.ts";
 import { fromChart } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
-type Values = Readonly<Record<string, unknown>>;
 
 /** What breaks the mesh in the source environment itself, whatever a lab can have. */
 export function sourceProblems(
@@ -36,10 +38,11 @@ export function sourceProblems(
     ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
     ...authModeProblems(clusters),
+    ...clusters.flatMap(wrongNames),
     ...clusters.flatMap(wrongIds),
     ...versionsApart(clusters),
     ...clusters.flatMap(unreadValues),
-    ...clusters.flatMap(useless),
+    ...clusters.flatMap((c) => useless(c, clusters)),
     ...services(clusters, defects),
     ...policiesOfOthers(clusters),
   ].map((p) => ({ ...p, difference: "differs", part: "source" }));
@@ -67,6 +70,14 @@ function sameIds(clusters: readonly SourceCluster[]): Problem[] {
   );
 }
 
+/** Of cilium-config; a name in values is refused by the chart. */
+function wrongNames(c: SourceCluster): Problem[] {
+  const why = wrongName(c.name);
+  if (why === undefined || c.config["cluster-name"] !== c.name || at(c.values, "cluster.name") === c.name)
+    return [];
+  return [{ cluster: c.name, field: "cluster name", inSource: why, inLab: "another name", matters: "yes" }];
+}
+
 function wrongIds(c: SourceCluster): Problem[] {
   const own = settingsOf(c);
   const why = wrongId(own);
@@ -77,7 +88,7 @@ function wrongIds(c: SourceCluster): Problem[] {
       field: "cluster id",
       inSource: `${own.settings["cluster-id"]}: ${why}`,
       inLab: "another id",
-      matters: "yes",
+      matters: isToleratedId(own) ? "perhaps" : "yes",
     },
   ];
 }
@@ -266,47 +277,24 @@ function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
   });
 }
 
-/** Clusters whose values list their peers, without one of those that are known. */
-function unlistedPeers(clusters: readonly SourceCluster[]): Problem[] {
-  return clusters.flatMap((c): Problem[] => {
-    const written = at(c.values, "clustermesh.config.clusters");
-    const listed = Array.isArray(written)
-      ? written.map((p: { name?: unknown } | null) => p?.name)
-      : Object.keys((written ?? {}) as Values);
-    if (listed.length === 0) return [];
-    const missing = clusters.filter((o) => o !== c && !listed.includes(o.name)).map((o) => o.name);
-    if (missing.length === 0) return [];
-    return [
-      {
-        cluster: c.name,
-        field: "clustermesh.config.clusters",
-        inSource: `lists ${listed.join(", ")}, and not ${missing.join(", ")}: ${c.name} does not connect to it (names must be those of cluster.name)`,
-        inLab: "every other cluster",
-        matters: "yes",
-      },
-    ];
-  });
-}
-
 /** Values that leave a cluster out of the mesh. */
-function useless(c: SourceCluster): Problem[] {
-  const mesh = c.values.clustermesh;
-  const noServer =
-    mesh !== undefined &&
-    at(c.values, "clustermesh.useAPIServer") === false &&
-    at(c.values, "etcd.enabled") !== true;
-  const hasServer = c.services.some((s) => s.metadata.name === "clustermesh-apiserver");
-  return noServer && !hasServer
-    ? [
-        {
-          cluster: c.name,
-          field: "clustermesh.useAPIServer",
-          inSource: "false: no other cluster can read this one",
-          inLab: "true",
-          matters: "yes",
-        },
-      ]
-    : [];
+function useless(c: SourceCluster, clusters: readonly SourceCluster[]): Problem[] {
+  if (c.values.clustermesh === undefined || at(c.values, "etcd.enabled") === true) return [];
+  if (c.services.some((s) => s.metadata.name === "clustermesh-apiserver")) return [];
+  const set = at(c.values, "clustermesh.useAPIServer");
+  const isListed = clusters.some((o) => o !== c && peersOf(o).has(c.name));
+  // Files that were not read may set it; an agent's own settings do not say it.
+  const isWhole = Object.keys(c.config).length === 0 && at(c.values, "clustermesh.config.enabled") === true;
+  if (set !== false && !(set === undefined && isListed && isWhole)) return [];
+  return [
+    {
+      cluster: c.name,
+      field: "clustermesh.useAPIServer",
+      inSource: `${set === undefined ? "not set, which is false" : "false"}: no other cluster can read this one`,
+      inLab: "true",
+      matters: set === false ? "yes" : "perhaps",
+    },
+  ];
 }
 
 /** Policies that select pods of a cluster which is not in the source, perhaps by an old name of one that is. */

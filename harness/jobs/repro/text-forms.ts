@@ -35,6 +35,20 @@ export function helmRelease(text: string, place: string): HelmRelease | undefine
   };
 }
 
+/** What `helm list` prints as JSON or YAML: releases, and no values. */
+export const isHelmList = (value: unknown): value is readonly Values[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every(
+    (r) => isMapping(r) && ["revision", "status", "chart"].every((key) => typeof r[key] === "string"),
+  );
+
+/** The version of Cilium's chart among the releases of `helm list`. */
+export const listedVersion = (releases: readonly Values[]): string | undefined =>
+  releases.flatMap(
+    ({ chart }) => /^(?:rke2-)?cilium-v?(\d+\.\d+\.\d+\S*)$/.exec(String(chart))?.[1] ?? [],
+  )[0];
+
 /** The manifests and networks that a machine configuration of Talos holds; undefined of any other document. */
 export function talosCluster(
   { machine, cluster }: Values,

@@ -2,9 +2,13 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
+import type { Note } from "#harness/model/source-environment.ts";
 import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
+import type { ChartAround, Charts } from "./charts.ts";
 import { setPairs } from "./commands/set-values.ts";
 import type { SourceFile } from "./part.ts";
+import type { Named } from "./reading.ts";
+import { innerValues } from "./subchart-values.ts";
 import type { Layers, ReadLayers } from "./values-files.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
@@ -17,6 +21,8 @@ interface Unwrapped {
   readonly version?: string;
   /** Of the chart, in a repository. */
   readonly folder?: string;
+  /** Of values that a chart around Cilium's does not give to it. */
+  readonly notes: readonly Note[];
   /** `HelmRelease kube-system/cilium`, for messages. */
   readonly of: string;
   /** Values files of the source that are a part of these values. */
@@ -25,6 +31,8 @@ interface Unwrapped {
   readonly elsewhere: readonly string[];
   /** Places that change what the chart makes of its values. */
   readonly changes: readonly string[];
+  /** Places whose values the program does not use, with the place that it takes instead. */
+  readonly unused: readonly { readonly path: string; readonly instead: string }[];
 }
 
 /** The API group, without its version; empty for the core group. */
@@ -42,10 +50,9 @@ const isOf =
 export const isTableKind = (document: Values): boolean => valuesKinds.some(isOf(document));
 
 /**
- * The values within one object or file, if it is of a kind that keeps values; one entry for each release. `layers` reads
- * the values files that it names.
+ * The values within one object or file, if it is of a kind that keeps values; one entry for each release.
  */
-export function unwrapped(document: Values, place: string, layers: ReadLayers): Unwrapped[] {
+export function unwrapped(document: Values, place: string, named: Named): Unwrapped[] {
   const entry = valuesKinds.find((k) =>
     k.shape === undefined
       ? isOf(document)(k)
@@ -53,7 +60,7 @@ export function unwrapped(document: Values, place: string, layers: ReadLayers): 
   );
   if (entry === undefined) return [];
   return releasesOf(document, entry).flatMap(({ root, path }) =>
-    releaseOf(root, entry, { path, document, place, layers }),
+    releaseOf(root, entry, { path, document, place, ...named }),
   );
 }
 
@@ -83,10 +90,11 @@ interface Release {
   readonly document: Values;
   readonly place: string;
   readonly layers: ReadLayers;
+  readonly charts: Charts;
 }
 
 function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped[] {
-  const { path, document } = release;
+  const { path, document, place, charts } = release;
   // The whole document is the first root; its releases are read item by item.
   const list = path === "" ? listOf(entry) : undefined;
   const own = <T extends string>(paths: readonly T[]): T[] =>
@@ -99,21 +107,26 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
   if (typeof chart === "string" && !/cilium/i.test(chart)) return [];
   const places = entry.values.filter((v) => own([v.path]).length > 0);
   const found = places.flatMap((v) => every(root, v.path).map((value) => ({ ...v, value })));
-  const given = found.filter((f) => f.value !== undefined && f.value !== null);
+  const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+  const set = found.filter((f) => isSet(f.value));
+  const isUsed = ({ unless }: WrappedAt): boolean => unless === undefined || !every(root, unless).some(isSet);
+  const given = set.filter(isUsed);
   const label =
     `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
   const read = given.map((f) => layerOf(f, root, release));
   const whole = read.map((l) => l.values).reduce(mergeValues, {});
-  // Of a chart that has Cilium's as a subchart.
-  const values = looksLikeValues(whole)
-    ? whole
-    : ([whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues) ?? whole);
+  const folder = first(entry.folder);
+  const inner = ofSubchart(whole, typeof folder === "string" ? charts.around(folder) : undefined, place);
+  const { values } = inner;
   const present = (paths: readonly string[] = []): string[] =>
     own(paths).filter((p) => every(root, p).some((v) => v !== undefined));
   const missing = read.flatMap((l, i) => l.missing.map((name) => `${given[i]?.path} (${name})`));
-  const elsewhere = [...missing, ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`)];
+  const elsewhere = [
+    ...missing,
+    ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`),
+    ...(path.startsWith(entry.beside ?? "-") ? foldersBeside(document, entry.beside ?? "") : []),
+  ];
   const version = first(entry.version);
-  const folder = first(entry.folder);
   const isCilium =
     looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
   // ConfigMaps and charts of other programs hold values too.
@@ -122,14 +135,41 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
     {
       values,
       of: nameOf(document),
+      notes: inner.notes,
       files: read.flatMap((l) => l.files),
       elsewhere,
-      changes: present(entry.changes),
+      // Of the whole object, where it holds a list of releases.
+      changes: (entry.changes ?? []).filter((p) => every(document, p).some((v) => v !== undefined)),
+      unused: set.flatMap((f) =>
+        f.unless === undefined || isUsed(f) ? [] : [{ path: f.path, instead: f.unless }],
+      ),
       ...(typeof folder === "string" ? { folder } : {}),
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
     },
   ];
 }
+
+/** Of a chart that has Cilium's as a subchart: by its Chart.yaml, else by the usual names. */
+function ofSubchart(
+  whole: Values,
+  around: ChartAround | undefined,
+  place: string,
+): { readonly values: Values; readonly notes: readonly Note[] } {
+  if (looksLikeValues(whole)) return { values: whole, notes: [] };
+  if (around !== undefined) return innerValues(around, [{ place, values: whole }]);
+  const named = [whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues);
+  return { values: named ?? whole, notes: [] };
+}
+
+/** Of one list with a chart: folders of other objects. */
+const foldersBeside = (document: Values, list: string): string[] =>
+  every(document, list)
+    .flat()
+    .flatMap((item, i) =>
+      isMapping(item) && item.chart === undefined && item.helm === undefined && typeof item.path === "string"
+        ? [`${list}[${i}].path (${item.path})`]
+        : [],
+    );
 
 /** The files and objects that a list of references names. */
 function namedAt(values: readonly unknown[]): string {

@@ -11,16 +11,9 @@ import { nested, setKeys } from "./commands/set-values.ts";
 import type { Piece } from "./part.ts";
 import type { Reading } from "./reading.ts";
 import { foreignKeys, looksLikeValues, placesWhere, valuesPlaces } from "./unwrap.ts";
-import { isPlaceholder } from "./values-at.ts";
+import { clusterIn } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
-
-/** The cluster that values name; undefined if it is a placeholder. */
-export function clusterIn(values: Values): string | undefined {
-  const name = isMapping(values.cluster) ? values.cluster.name : undefined;
-  if (isPlaceholder(name) || (typeof name !== "string" && typeof name !== "number")) return undefined;
-  return String(name) === "" ? undefined : String(name);
-}
 
 /** A file without a kind: values, or a mapping of names to values. */
 export function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
@@ -39,9 +32,14 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
         notes,
       }));
     const [place] = valuesPlaces(values);
+    const ofTerraform =
+      typeof values.terraform_version === "string" ? ", output of `terraform show -json`," : "";
     if (place !== undefined)
-      throw new MeshproofError("usage", `${path} holds values of Cilium's chart at ${place}`, {
-        remedy: "give the values of each cluster as a file of their own",
+      throw new MeshproofError("usage", `${path}${ofTerraform} holds values of Cilium's chart at ${place}`, {
+        remedy:
+          ofTerraform === ""
+            ? "give the values of each cluster as a file of their own"
+            : "`set` of the same resource comes after them: give what `helm get values cilium -n kube-system` prints of each cluster",
       });
   }
   const foreign = foreignKeys(values);

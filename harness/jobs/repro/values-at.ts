@@ -1,3 +1,4 @@
+import { isMapping } from "#harness/lib/value-at.ts";
 import type { SourceObject } from "#harness/model/source-environment.ts";
 
 export { valueAt as at } from "#harness/lib/value-at.ts";
@@ -19,6 +20,13 @@ export function typed(value: unknown, key = ""): unknown {
 /** Text that a template, a shell, Terraform or Fleet would replace. */
 export const isPlaceholder = (value: unknown): boolean =>
   typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`|^global\.fleet\.|^ENC\[/.test(value);
+
+/** The cluster that values name; undefined if it is a placeholder. */
+export function clusterIn(values: Readonly<Record<string, unknown>>): string | undefined {
+  const name = isMapping(values.cluster) ? values.cluster.name : undefined;
+  if (isPlaceholder(name) || (typeof name !== "string" && typeof name !== "number")) return undefined;
+  return String(name) === "" ? undefined : String(name);
+}
 
 /** The items of a text that spaces, commas or braces divide. */
 export const listed = (text: string | undefined): string[] =>

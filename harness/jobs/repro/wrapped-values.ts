@@ -10,6 +10,8 @@ export interface WrappedAt {
   readonly form: Form;
   /** Of files: names are relative to the root of a repository, or to its folder that this place names. */
   readonly root?: string;
+  /** A place in whose stead the program reads nothing here: where that one is set, this one is not used. */
+  readonly unless?: string;
 }
 
 export interface ValuesKind {
@@ -29,6 +31,8 @@ export interface ValuesKind {
   readonly elsewhere?: readonly string[];
   /** Places that change what the chart makes, which are not applied: the plan names them. */
   readonly changes?: readonly string[];
+  /** A list of what the object installs beside charts: an item's `path` is a folder of other objects. */
+  readonly beside?: string;
   /** Of a file without a kind: a key that must be there. */
   readonly shape?: string;
 }
@@ -36,6 +40,11 @@ export interface ValuesKind {
 const mapping = (path: string): WrappedAt => ({ path, form: "mapping" });
 const text = (path: string): WrappedAt => ({ path, form: "text" });
 const set = (path: string): WrappedAt => ({ path, form: "set" });
+/** Argo CD takes one of two (`ApplicationSourceHelm.ValuesYAML`, pkg/apis/application/v1alpha1). */
+const argoValues = (helm: string): WrappedAt[] => [
+  { ...text(`${helm}.values`), unless: `${helm}.valuesObject` },
+  mapping(`${helm}.valuesObject`),
+];
 /** Relative to the file that names them. */
 const files = (path: string): WrappedAt => ({ path, form: "files" });
 const filesOfRoot = (path: string, root: string): WrappedAt => ({ path, form: "files", root });
@@ -83,18 +92,17 @@ export const valuesKinds: readonly ValuesKind[] = [
     group: "argoproj.io",
     values: [
       filesOfRoot("spec.source.helm.valueFiles", "spec.source.path"),
-      text("spec.source.helm.values"),
-      mapping("spec.source.helm.valuesObject"),
+      ...argoValues("spec.source.helm"),
       set("spec.source.helm.parameters"),
       filesOfRoot("spec.sources[].helm.valueFiles", "spec.sources[].path"),
-      text("spec.sources[].helm.values"),
-      mapping("spec.sources[].helm.valuesObject"),
+      ...argoValues("spec.sources[].helm"),
       set("spec.sources[].helm.parameters"),
     ],
     version: ["spec.source.targetRevision", "spec.sources[].targetRevision"],
     chart: ["spec.source.chart", "spec.sources[].chart"],
     folder: ["spec.source.path", "spec.sources[].path"],
     elsewhere: ["spec.source.helm.fileParameters", "spec.sources[].helm.fileParameters"],
+    beside: "spec.sources",
   },
   { kind: "CiliumConfig", group: "cilium.io", values: [mapping("spec")] },
   {
@@ -168,6 +176,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     version: ["spec.helmCharts[].chartVersion"],
     chart: ["spec.helmCharts[].chartName"],
     elsewhere: ["spec.helmCharts[].valuesFrom"],
+    changes: ["spec.patches"],
   },
   {
     kind: "Release",

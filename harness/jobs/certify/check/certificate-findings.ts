@@ -91,9 +91,26 @@ function textsIn({ source }: CheckedCluster): Given[] {
         role: key === "ca.crt" ? ("ca" as const) : roleOf(o.metadata.name),
       })),
   );
-  return [...values, ...secrets].flatMap(({ place, text, role }) =>
+  const bundle = valueAt(source.values, "tls.caBundle.enabled") === true ? bundleOf(source) : [];
+  return [...values, ...secrets, ...bundle].flatMap(({ place, text, role }) =>
     typeof text === "string" && text !== "" ? [{ place, text, role }] : [],
   );
+}
+
+/** Of all clusters, as one trusts them. */
+function bundleOf({
+  values,
+  others,
+}: CheckedCluster["source"]): (Omit<Given, "text"> & { readonly text: unknown })[] {
+  const name = valueAt(values, "tls.caBundle.name") ?? "cilium-root-ca.crt";
+  const key = String(valueAt(values, "tls.caBundle.key") ?? "ca.crt");
+  return others
+    .filter((o) => o.kind === "ConfigMap" && o.metadata.name === name)
+    .map((o) => ({
+      place: `${key} of ConfigMap ${o.metadata.name}`,
+      text: (o.data as Readonly<Record<string, unknown>> | null | undefined)?.[key],
+      role: "ca" as const,
+    }));
 }
 
 const secretsOf = (objects: readonly SourceObject[]): SourceObject[] =>

@@ -11,6 +11,7 @@ import { merged, type Part, type Unread } from "./found.ts";
 import { healthFindings, versionFindings } from "./other-findings.ts";
 import { policyFindings } from "./policy-findings.ts";
 import { readFiles } from "./read-files.ts";
+import { trustFindings } from "./trust-findings.ts";
 import { valueFindings } from "./value-findings.ts";
 
 /** What an operator should know before an upgrade, from what was read without a lab. */
@@ -57,10 +58,14 @@ export function reportOf(
   const all = [...defects, ...untested];
   const parts: readonly Part[] = [
     healthFindings(clusters, defects),
-    { found: valueFindings(clusters, defects), unread: clusters.flatMap(unreadValues) },
+    {
+      found: valueFindings(clusters, defects),
+      unread: [...clusters.flatMap(unreadValues), ...unreadNetworks(clusters)],
+    },
     policyFindings(clusters, defects),
     { found: defectFindings(clusters, all), unread: [] },
     certificateFindings(clusters),
+    { found: trustFindings(clusters), unread: [] },
     ...clusters.map((c) => versionFindings(c, all)),
   ];
   const unread = new Map(parts.flatMap((p) => p.unread).map((u) => [u.message, u]));
@@ -81,6 +86,15 @@ const unreadValues = ({ name, settings }: CheckedCluster): Unread[] =>
         },
       ]
     : [];
+
+/** Of loose files: an archive has pods and nodes. */
+const unreadNetworks = (clusters: readonly CheckedCluster[]): Unread[] =>
+  clusters
+    .filter(({ isWhole, source }) => clusters.length > 1 && !isWhole && source.podNetwork.cidrs.length === 0)
+    .map(({ name, source }) => ({
+      message: `pod CIDRs of ${name} are not in what was given (${source.podNetwork.from}): whether they overlap those of the other clusters was not checked`,
+      remedy: `give ${name}=FILE with the output of kubectl get nodes,ciliumnodes,pods -A -o yaml`,
+    }));
 
 /** 1: a finding reaches the grade; 3: none does, but something was not read. */
 export const checkExitCode = ({ findings, unread }: CheckReport, failOn: Grade): 0 | 1 | 3 =>

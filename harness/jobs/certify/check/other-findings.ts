@@ -13,6 +13,7 @@ import { flagFindings } from "#harness/semantics/flag-findings.ts";
 import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
 import { crdStateOf, requiredCrdFindings } from "#harness/semantics/required-crds.ts";
 import { settingFindings } from "#harness/semantics/setting-changes.ts";
+import { objectDoubts } from "../../repro/object-doubts.ts";
 import { type CheckedCluster, releaseOf } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
@@ -21,7 +22,12 @@ type Defect = KnownDefect | UntestedDefect;
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
 export function versionFindings(cluster: CheckedCluster, defects: readonly Defect[]): Part {
   const { name, from, to, source, changes } = cluster;
-  const unread = [...unreadVersions(cluster), ...unreadNotes(cluster), ...unreadNodeConfigs(cluster)];
+  const unread = [
+    ...unreadVersions(cluster),
+    ...unreadNotes(cluster),
+    ...unreadObjects(cluster),
+    ...unreadNodeConfigs(cluster),
+  ];
   const findings = [
     ...(from === undefined
       ? []
@@ -78,6 +84,17 @@ function unreadVersion(version: string, { is, nearest, sameMinor }: Beside): Unr
 
 /** Doubts of the reader of files, by the fields of its notes. */
 const doubts = ["file", "Cilium", "Cilium's build", "values in other files", "arguments of a command"];
+
+const isObjectDoubt = (field: string): field is keyof typeof objectDoubts =>
+  Object.hasOwn(objectDoubts, field);
+
+/** Objects that hold others, or ask for them. */
+const unreadObjects = ({ name, source }: CheckedCluster): Unread[] =>
+  source.notes.flatMap(({ field, inSource }) =>
+    isObjectDoubt(field)
+      ? [{ message: `${field} of ${name} were not read: ${inSource}`, remedy: objectDoubts[field] }]
+      : [],
+  );
 
 const unreadNotes = ({ name, source, from = "an unknown version" }: CheckedCluster): Unread[] =>
   source.notes

@@ -35,11 +35,22 @@ function unreadOf(cluster: CheckedCluster, policies: Policies): Unread[] {
   if (!cluster.policiesRead) return [notGiven(cluster)];
   const own = required(policies.get(cluster.name), `policies of ${cluster.name}`);
   const given = Object.entries(own.policies).filter(([, part]) => part.ok || part.absent !== true);
-  return unreadPolicies(cluster.name, {
+  const unread = unreadPolicies(cluster.name, {
     ...own,
     policies: Object.fromEntries(given) as ClusterPolicies["policies"],
   }).map(({ message, next }) => ({ message, remedy: next }));
+  const read = given.flatMap(([, part]) => (part.ok ? part.value : []));
+  return [...unread, ...read.flatMap((policy) => noPolicy(policy, cluster.name) ?? [])];
 }
+
+/** The API server refuses such an object, and keeps one that it has. */
+const noPolicy = (policy: UserPolicy, cluster: string): Unread | undefined =>
+  policy.kind !== "NetworkPolicy" && policy.specs.length === 0
+    ? {
+        message: `${titleOf(policy)} of ${cluster} is no policy: it has neither spec nor specs`,
+        remedy: "give it whole, or remove it: the next change of it is refused",
+      }
+    : undefined;
 
 function notGiven({ name, source }: CheckedCluster): Unread {
   const empty = source.notes.find((note) => note.field === "empty list");

@@ -3,7 +3,9 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
 import { isKnownValue } from "#harness/semantics/chart-values.ts";
-import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
+import { type IgnoredValue, ignoredValues, isRemovedValue } from "#harness/semantics/ignored-values.ts";
+import { besideRead } from "#harness/semantics/releases-read.ts";
+import { isRepeatedKey, isUnusedValue } from "../../repro/part.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
@@ -21,8 +23,38 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
   const together = sourceProblems(sources, defects).filter(
     (row) => !/^(Service|value|\w*NetworkPolicy) /.test(row.field),
   );
-  return [...ofValues, ...clusters.flatMap(dotted), ...together.map(found)];
+  return [
+    ...ofValues,
+    ...clusters.flatMap(dotted),
+    ...clusters.flatMap(repeated),
+    ...clusters.flatMap(unused),
+    ...together.map(found),
+  ];
 }
+
+/** A key that stands twice: what the first one says is lost, with every version. */
+const repeated = ({ name, source }: CheckedCluster): Found[] =>
+  source.notes.filter(isRepeatedKey).map(({ field, inSource }) => ({
+    cluster: name,
+    finding: {
+      id: "value-ignored",
+      grade: "caution",
+      message: `${field} stands ${inSource}: Helm and kubectl take the last one, and nothing of the first`,
+      remedy: "make one of the two, with what is meant of both",
+    },
+  }));
+
+/** Beside others that take their place, or below a name that no chart has: what was meant is lost, with every version. */
+const unused = ({ name, source }: CheckedCluster): Found[] =>
+  source.notes.filter(isUnusedValue).map(({ field, inSource }) => ({
+    cluster: name,
+    finding: {
+      id: "value-ignored",
+      grade: "caution",
+      message: `${field}: ${inSource}`,
+      remedy: "write what is meant where it is read, or remove it",
+    },
+  }));
 
 /** `cluster.name: alpha` in a values file, as `--set` has it; what else is read takes it for the value that was meant. */
 const dotted = ({ name, source }: CheckedCluster): Found[] =>
@@ -44,7 +76,12 @@ function ignored(
 ): CertificateFinding[] {
   const unread =
     from === undefined ? undefined : new Set(ignoredValues(source.values, from).map((i) => i.path));
-  const isRead = (path: string): boolean => (unread === undefined ? isKnownValue(path) : !unread.has(path));
+  // Of a release that is in no table, nobody knows whether it reads a value that no chart of the tables has.
+  const isOutside = from !== undefined && besideRead(from)?.sameMinor === false;
+  const isRead = (path: string): boolean | undefined => {
+    if (unread === undefined) return isKnownValue(path);
+    return isOutside && !isKnownValue(path) && !isRemovedValue(path) ? undefined : !unread.has(path);
+  };
   return ignoredValues(source.values, to)
     .filter(({ path }) => !refused.some(({ message }) => message.includes(` value ${path},`)))
     .map((value) => findingOf(value, to, isRead(value.path)));
@@ -54,7 +91,8 @@ function ignored(
 const isDoneAnyway = ({ value, isWritten = false, isHarmless, note = "" }: IgnoredValue): boolean =>
   isWritten || isHarmless === true || (value === true && note === "it is always on");
 
-function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): CertificateFinding {
+/** `isLost`: the version that runs reads it; undefined if nobody knows. */
+function findingOf(ignored: IgnoredValue, to: string, isLost: boolean | undefined): CertificateFinding {
   const { path, removed, brought, instead, isWritten = false, isHarmless, note, refused } = ignored;
   const why =
     removed !== undefined
@@ -68,14 +106,22 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): Certific
       ? `: ${note}`
       : isHarmless
         ? "; nothing is lost: it does the same without"
-        : isLost || refused
+        : isLost === true || refused
           ? ""
-          : "; so does the version that runs";
+          : isLost === undefined
+            ? "; whether the version that runs reads it is not known"
+            : "; so does the version that runs";
   const isGuess = removed === undefined && brought === undefined;
   const write = instead?.includes(" ") === true ? `say it by ${instead}` : `write it as ${instead}`;
   return {
     id: refused ? "value-refused" : "value-ignored",
-    grade: refused ? "serious" : isDoneAnyway(ignored) ? "information" : isLost ? "serious" : "caution",
+    grade: refused
+      ? "serious"
+      : isDoneAnyway(ignored)
+        ? "information"
+        : isLost === true
+          ? "serious"
+          : "caution",
     message: `the chart of Cilium ${to} ${refused ? "refuses" : "ignores"} value ${path}${why}${more}`,
     remedy:
       instead === undefined || isWritten
@@ -85,7 +131,7 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): Certific
 }
 
 const idOf = (field: string): string =>
-  field === "cluster id"
+  ["cluster id", "cluster name"].includes(field)
     ? "cluster-id"
     : ["pod CIDR", "node addresses", "ipv4NativeRoutingCIDR"].includes(field)
       ? "cluster-networks"

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { ReadLayers } from "../values-files.ts";
+import { Charts } from "../charts.ts";
+import type { Named } from "../reading.ts";
 import { installCommands } from "./install-commands.ts";
 
-const none: ReadLayers = (items) => ({ values: {}, files: [], missing: items.map(String) });
+const none: Named = {
+  layers: (items) => ({ values: {}, files: [], missing: items.map(String) }),
+  charts: new Charts([]),
+};
 
 const install = (name: string, id: string, more = ""): string =>
   `cilium install --set cluster.name=${name} --set cluster.id=${id} ${more}\n`;

@@ -1,8 +1,15 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { present } from "#harness/lib/present.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
+import type { Note } from "#harness/model/source-environment.ts";
+import type { ChartAround } from "../charts.ts";
+import type { Named } from "../reading.ts";
+import { baseOf } from "../subchart-files.ts";
+import { innerValues } from "../subchart-values.ts";
 import { at, isPlaceholder } from "../values-at.ts";
-import type { Layers, ReadLayers } from "../values-files.ts";
+import type { Layers } from "../values-files.ts";
 import { optionMeaning } from "./command-options.ts";
 import { nested } from "./set-values.ts";
 import {
@@ -23,6 +30,7 @@ interface InstallCommand {
   /** Given with `-f` or `--values`: those of the source, whose values are among these, and names of others. */
   readonly files: Layers["files"];
   readonly missing: Layers["missing"];
+  readonly notes: readonly Note[];
   /** Words that are not known, such as `$OPTIONS`, which may hold more values. */
   readonly unknown: readonly string[];
   /** Options that may change values, and are not read. */
@@ -47,7 +55,7 @@ export const hasInstallCommand = (text: string): boolean =>
  * `cilium install|upgrade`. Nothing is executed; variables that the script sets to plain words are expanded, all others
  * stay as they are. Throws `usage` where it cannot be told which command is of which cluster.
  */
-export function installCommands(text: string, place: string, layers: ReadLayers): InstallCommand[] {
+export function installCommands(text: string, place: string, named: Named): InstallCommand[] {
   const commands = shellCommands(text);
   const known: ShellVariables = new Map();
   const unsure = unsureVariables(commands);
@@ -56,7 +64,7 @@ export function installCommands(text: string, place: string, layers: ReadLayers)
     return [
       commandOf(
         commands.flatMap((c) => wordsOf(c.text, place)),
-        { line: 1, layers },
+        { line: 1, place, ...named },
       ),
     ];
   const found = commands.flatMap((command): Found[] => {
@@ -65,10 +73,12 @@ export function installCommands(text: string, place: string, layers: ReadLayers)
     const isInstall = hasInstallCommand(`${command.text} `) && !/\bhelm\s+repo\b/.test(command.text);
     if (!isInstall && !/\bcilium\s+clustermesh\s+enable\b/.test(command.text)) return [];
     const words = wordsOf(command.text, place, known);
-    if (isOther(words)) return [];
+    if (isOther(words) && chartIn(words, named) === undefined) return [];
     // Of the other the plan says that it is not read.
     if (!isEnable(words)) refuseLoop(command, words, place);
-    return [{ command: commandOf(words, { line: command.line, layers }), isEnable: isEnable(words) }];
+    return [
+      { command: commandOf(words, { line: command.line, place, ...named }), isEnable: isEnable(words) },
+    ];
   });
   return withEnabled(found, place);
 }
@@ -161,12 +171,46 @@ const differ = (a: unknown, b: unknown): boolean =>
 const refused = (place: string, { line }: InstallCommand, why: string): MeshproofError =>
   new MeshproofError("usage", `${place}, line ${line}: ${why}`, { remedy: remedy(place) });
 
-interface Place {
-  readonly line: number;
-  readonly layers: ReadLayers;
+/** The chart around Cilium's that a command of Helm installs, from a folder. */
+const chartIn = (words: readonly string[], { charts }: Named): ChartAround | undefined =>
+  words.includes("helm")
+    ? words
+        .filter((w) => /^[\w./-]+$/.test(w) && !w.startsWith("-"))
+        .flatMap((w) => charts.around(w) ?? [])
+        .at(-1)
+    : undefined;
+
+/** What a command says to the chart around Cilium's that it installs, in the words of Cilium's. `own`: of `--set`. */
+function inChart(
+  command: InstallCommand,
+  own: Values,
+  { line, place, layers, charts }: Place,
+  around: ChartAround,
+): InstallCommand {
+  const base = baseOf(around, place, layers);
+  const files = new Map(command.files.map((f) => [f.path, f.documents[0]?.value]));
+  const { values, notes } = innerValues(around, [
+    { place: `${around.dir}/values.yaml`, values: base.values },
+    ...[...files].map(([path, value]) => ({ place: path, values: isMapping(value) ? value : {} })),
+    { place: `${place}, line ${line}`, values: own },
+  ]);
+  return {
+    ...command,
+    values,
+    notes,
+    files: [...base.files, ...command.files],
+    // `--version` is of the chart around.
+    ...present({ version: charts.version(around.dir) }),
+  };
 }
 
-function commandOf(words: readonly string[], { line, layers }: Place): InstallCommand {
+interface Place extends Named {
+  readonly line: number;
+  readonly place: string;
+}
+
+function commandOf(words: readonly string[], where: Place): InstallCommand {
+  const { line, layers } = where;
   let values: Values = isEnable(words) ? { clustermesh: { useAPIServer: true } } : {};
   let version: string | undefined;
   let context: string | undefined;
@@ -191,9 +235,11 @@ function commandOf(words: readonly string[], { line, layers }: Place): InstallCo
     else context = meaning.context;
   }
   const { values: below, files, missing } = layers(named);
-  return {
-    ...{ values: mergeValues(below, values), files, missing, unknown, unread, line },
+  const command: InstallCommand = {
+    ...{ values: mergeValues(below, values), files, missing, unknown, unread, notes: [], line },
     ...(version === undefined ? {} : { version }),
     ...(context === undefined ? {} : { context }),
   };
+  const around = chartIn(words, where);
+  return around === undefined ? command : inChart(command, values, where, around);
 }

@@ -42,7 +42,7 @@ describe("variables of Flux's postBuild", () => {
       "clusters/alpha/flux.yaml": flux("1"),
       "clusters/alpha/vars.yaml": mapOf("vars", { cluster_name: "alpha", cluster_id: "9" }),
       "clusters/beta/flux.yaml": flux("2"),
-      "clusters/beta/vars.yaml": mapOf("vars", { cluster_name: "beta" }),
+      "clusters/beta/config/vars.yaml": mapOf("vars", { cluster_name: "beta" }),
     });
     expect(clusters.map((c) => [c.name, c.id])).toEqual([
       ["alpha", 1],

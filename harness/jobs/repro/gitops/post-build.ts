@@ -7,6 +7,7 @@ import { isList } from "../text-forms.ts";
 import { groupOf, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
 import { filled } from "./filled.ts";
+import { type Held, heldIn, isNamed, nearest } from "./held-objects.ts";
 import { entryOf, isEncrypted } from "./map-entries.ts";
 
 type Values = Record<string, unknown>;
@@ -27,12 +28,8 @@ interface Filling {
  * are placeholders. Source: Flux, "Post build variable substitution".
  */
 export function postBuilt(files: readonly SourceFile[]): SourceFile[] {
-  const objects = files.flatMap((file) =>
-    file.documents.flatMap(({ value }) =>
-      (isList(value) ? value.items : [value]).filter(isMapping).map((document) => ({ file, document })),
-    ),
-  );
-  const fillings = objects.flatMap(({ file, document }) => fillingOf(file, document, objects));
+  const objects = heldIn(files);
+  const fillings = objects.flatMap((by) => fillingOf(by, objects));
   if (fillings.length === 0) return [...files];
   const below = (file: SourceFile): Filling[] =>
     fillings.filter((f) => f.file !== file && isBelow(file, f.path));
@@ -53,11 +50,8 @@ export function postBuilt(files: readonly SourceFile[]): SourceFile[] {
   });
 }
 
-function fillingOf(
-  file: SourceFile,
-  document: Values,
-  objects: readonly { readonly file: SourceFile; readonly document: Values }[],
-): Filling[] {
+function fillingOf(by: Held, objects: readonly Held[]): Filling[] {
+  const { file, value: document } = by;
   if (document.kind !== "Kustomization" || groupOf(document.apiVersion) !== "kustomize.toolkit.fluxcd.io")
     return [];
   const spec = asSpec(document);
@@ -67,18 +61,15 @@ function fillingOf(
   const missing: string[] = [];
   const variables = new Map<string, string>();
   for (const { kind, name } of mappingsIn(post.substituteFrom)) {
-    const maps = objects.filter(
-      (o) => o.document.kind === kind && isMapping(o.document.metadata) && o.document.metadata.name === name,
-    );
-    const own = maps.filter((m) => dirname(m.file.path) === dirname(file.path));
-    const [map, ...others] = own.length > 0 ? own : maps;
+    // A Kustomization inside of another's folder is no other cluster's, so there are no rivals.
+    const [map, ...others] = nearest(by, objects.filter(isNamed(by, { kind, name })), []);
     if (map === undefined || others.length > 0)
       missing.push(
         `${String(kind)} ${String(name)} is in ${map === undefined ? "no file" : "several files"}`,
       );
     else {
-      const entries = entriesOf(map.document);
-      if (entries.some(([, text]) => isEncrypted(map.document, text)))
+      const entries = entriesOf(map.value);
+      if (entries.some(([, text]) => isEncrypted(map.value, text)))
         missing.push(`${String(kind)} ${String(name)} is encrypted`);
       else for (const [key, text] of entries) variables.set(key, text);
     }

@@ -5,21 +5,14 @@ import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { setKeys, setValue } from "../commands/set-values.ts";
-import { namesOf } from "../file-names.ts";
-import { isOfOneCluster, notRead, type SourceFile } from "../part.ts";
+import { notRead, type SourceFile } from "../part.ts";
 import { isList } from "../text-forms.ts";
 import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
+import { type Held, heldIn, isNamed, nearest } from "./held-objects.ts";
 import { entryOf, isEncrypted } from "./map-entries.ts";
 
 type Values = Record<string, unknown>;
-
-interface Held {
-  readonly file: SourceFile;
-  readonly value: Values;
-  /** Its folder, and those of the kustomizations that made it: without links, divided into names. */
-  readonly folders: readonly (readonly string[])[];
-}
 
 /**
  * The files of the source with the values that Flux takes from ConfigMaps and Secrets (`spec.valuesFrom` of a
@@ -27,10 +20,7 @@ interface Held {
  * or in several that are equally near, is noted.
  */
 export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
-  const held = files.flatMap((file) => {
-    const folders = [file.path, ...(file.unit ?? [])].map((path) => namesOf(path).slice(0, -1));
-    return file.documents.flatMap((d) => objectsIn(d.value).map((value): Held => ({ file, value, folders })));
-  });
+  const held = heldIn(files);
   const releases = held.filter(
     ({ value }) =>
       value.kind === "HelmRelease" &&
@@ -62,8 +52,6 @@ export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
     return documents.length === 0 && file.documents.length > 0 && own.notes.length === 0 ? [] : [own];
   });
 }
-
-const objectsIn = (value: unknown): Values[] => (isList(value) ? value.items : [value]).filter(isMapping);
 
 const mayBeCiliums = ({ spec }: Values): boolean => {
   const chart = isMapping(spec) ? at(spec, "chart.spec.chart") : undefined;
@@ -177,44 +165,6 @@ function versionOf({ value: { spec } }: Held): string | undefined {
     ? (at(spec, "ref.tag") ?? at(spec, "ref.semver") ?? spec.version)
     : undefined;
   return typeof version === "string" ? version : undefined;
-}
-
-const isNamed =
-  ({ value: release }: Held, { kind, name, namespace }: Values) =>
-  ({ value }: Held): boolean => {
-    const [own, other] = [namespace ?? namespaceOf(release), namespaceOf(value)];
-    const isNear = own === undefined || other === undefined || own === other;
-    return value.kind === kind && isMapping(value.metadata) && value.metadata.name === name && isNear;
-  };
-
-const namespaceOf = ({ metadata }: Values): unknown => (isMapping(metadata) ? metadata.namespace : undefined);
-
-/**
- * The map of the release's own kustomization, else of its file, else of the folder that is nearest; several if those
- * differ. A map that is nearer to another release is of that one's cluster.
- */
-function nearest(release: Held, maps: readonly Held[], rivals: readonly Held[]): Held[] {
-  const own = maps.filter(
-    (map) =>
-      isOfOneCluster(release.file, map.file) &&
-      !rivals.some((r) => isOfOneCluster(r.file, map.file) && nearness(r, map) > nearness(release, map)),
-  );
-  const most = Math.max(...own.map((m) => nearness(release, m)));
-  const best = own.filter((m) => nearness(release, m) === most);
-  return best.filter(
-    (m, i) => best.findIndex((b) => JSON.stringify(b.value) === JSON.stringify(m.value)) === i,
-  );
-}
-
-/** Larger is nearer: kustomizations around both, then being in one file, then folders around both. */
-function nearness(a: Held, b: Held): number {
-  const shared = (x: readonly string[], y: readonly string[]): number => {
-    const end = x.findIndex((item, i) => item !== y[i]);
-    return end === -1 ? x.length : end;
-  };
-  const units = shared(a.file.unit ?? [], b.file.unit ?? []);
-  const folders = Math.max(...a.folders.flatMap((x) => b.folders.map((y) => shared(x, y))));
-  return units * 1e6 + (a.file.path === b.file.path ? 1e5 : 0) + folders;
 }
 
 /** A value as Helm's `--set` reads it; within quotes, a text. */
