@@ -1,3 +1,4 @@
+import { given } from "#harness/lib/given.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
@@ -12,8 +13,10 @@ import { inCluster } from "./repairs.ts";
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
-    const say: Say = (subject, message, next, id = "peer-not-ready") =>
-      void found.push(findingOf(id, { cluster: cluster.name, subject, message, next }));
+    const say: Say = (subject, message, next, { id = "peer-not-ready", severity } = {}) =>
+      void found.push(
+        findingOf(id, { cluster: cluster.name, subject, message, next, ...given({ severity }) }),
+      );
     kvstoreMeshes({ mesh, cluster, say });
     const logged = (by: string, words: readonly PeerWord[]): void => {
       for (const { peer, good, text, pod } of words) {
@@ -38,7 +41,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
           `the agent of ${agent.node} to ${remote.name}`,
           `${who} is not ready for ${remote.name}: ${remote.status}${trouble === undefined ? "" : `; ${trouble.step}`}${why}`,
           cause?.next ?? "cilium-dbg troubleshoot clustermesh",
-          cause?.id,
+          given({ id: cause?.id }),
         );
       }
     }
@@ -49,7 +52,12 @@ export function connections(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-type Say = (subject: string, message: string, next: string, id?: FindingId) => void;
+type Say = (
+  subject: string,
+  message: string,
+  next: string,
+  kind?: { readonly id?: FindingId; readonly severity?: Finding["severity"] },
+) => void;
 
 interface Sayer {
   readonly mesh: MeshSnapshot;
@@ -70,7 +78,7 @@ function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
       `${who} to ${peer}`,
       `${who} cannot reach ${peer}: ${step}${why === "" ? "" : ` (${why})`}${others}`,
       id === "peer-unreachable" && ofReplica !== undefined ? ofReplica : next,
-      id,
+      { id, ...(isSlow(cluster, trouble, pods) ? { severity: "suspect" as const } : {}) },
     );
   }
   for (const remote of known(cluster.kvstoreMesh)) {
@@ -83,6 +91,22 @@ function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
     );
   }
 }
+
+/**
+ * `troubleshoot` opens a connection of its own and gives up after seconds, so on a busy machine it may fail while the
+ * standing connection works.
+ */
+const isSlow = (cluster: ClusterSnapshot, { peer, step }: PeerTrouble, pods: readonly string[]): boolean => {
+  const isOf = ({ pod = "" }: { readonly pod?: string }): boolean => pods.includes(pod);
+  const remotes = known(cluster.kvstoreMesh).filter((r) => r.name === peer && isOf(r));
+  const words = known(cluster.kvstoreMeshWords).filter((w) => w.peer === peer && isOf(w));
+  return (
+    /^Failed to .*etcd: context deadline exceeded$/.test(step) &&
+    remotes.length > 0 &&
+    remotes.every((r) => r.connected && r.ready && Object.values(r.synced).every(Boolean)) &&
+    words.every((w) => w.good)
+  );
+};
 
 /** The first failed step of each replica towards each peer, with the replicas that it is of. */
 function firstTroubles(cluster: ClusterSnapshot): [PeerTrouble, string[]][] {
