@@ -61,7 +61,9 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       say(
         "agent-silent",
         `the agent of ${agent.node}`,
-        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
+        agent.remotes.why.startsWith("the agent of ")
+          ? agent.remotes.why
+          : `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
         afterNode(cluster, agent.node) ?? `check its container on ${agent.node}`,
       );
   return found;

@@ -1,5 +1,6 @@
 import { PassThrough, Readable } from "node:stream";
 import type { V1Status } from "@kubernetes/client-node";
+import { AbortError } from "p-retry";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { ApiClient } from "./api-client.ts";
 import { clientNode } from "./client-node.ts";
@@ -110,17 +111,12 @@ async function startProgram(
     if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
   };
   const socket = await client.retrying(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
-    new (clientNode().Exec)(client.config).exec(
-      namespace,
-      pod,
-      container,
-      [...argv],
-      stdout,
-      stderr,
-      stdin,
-      false,
-      onStatus,
-    ),
+    new (clientNode().Exec)(client.config)
+      .exec(namespace, pod, container, [...argv], stdout, stderr, stdin, false, onStatus)
+      .catch((error: unknown) => {
+        // Not tried again: a kubelet that is gone makes each attempt wait.
+        throw new AbortError(asError(error));
+      }),
   );
   // Output arrives before the status, and the status before the close, so at the close everything has arrived.
   socket.onclose = () => setImmediate(() => settle({ exitCode: exitCode ?? -1, stderr: errorText }));
@@ -133,6 +129,13 @@ async function startProgram(
     kill: () => socket.terminate(),
     done,
   };
+}
+
+/** A WebSocket that cannot be opened rejects with an event, which is no error. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const { error, message } = (thrown ?? {}) as { readonly error?: unknown; readonly message?: unknown };
+  return error instanceof Error ? error : new Error(String(message ?? "the connection could not be opened"));
 }
 
 function processExitCode(status: V1Status): number {
