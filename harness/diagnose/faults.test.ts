@@ -26,11 +26,19 @@ test("every fault that leaves a trace has a fixture", () => {
   expect([...files].sort()).toEqual(expected.sort());
 });
 
-test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name) => {
-  const fixture = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
+/** Faults of a tester, injected by hand on a real mesh: the library has none of them. */
+const byHand = globSync("by-hand/*.json.gz", { cwd: home });
+
+test.each([...files, ...byHand].map((f) => f.slice(0, -".json.gz".length)))("%s is named first", (file) => {
+  const name = basename(file);
+  const fixture = unpackFixture(readFileSync(join(home, `${file}.json.gz`)), name);
   expect(unpackFixture(packFixture(fixture), name)).toEqual(fixture);
   const { fault, names, snapshot } = fixture;
   const [first] = diagnose(completed(snapshot), listedDefects);
   expect(fault).toBe(name);
   expect(namesOneOf(first, names), first?.message).toBe(true);
+});
+
+test("what a tester injected by hand has its own fixtures", () => {
+  expect(byHand.length).toBeGreaterThanOrEqual(10);
 });
