@@ -33,7 +33,7 @@ test.each(["false", undefined])("a global headless service without synchronisati
   expect(others).toEqual([]);
   expect(finding).toMatchObject({
     id: "service-headless-not-synchronised",
-    severity: "broken",
+    severity: "suspect",
     cluster: "east",
     message: `service shop/cart of east is headless and global, and ${key} of east is ${value === undefined ? "not set" : '"false"'}: DNS of east answers without the ready pods of west (10.2.0.5), because its operator writes no EndpointSlices for pods of other clusters`,
   });
@@ -41,6 +41,11 @@ test.each(["false", undefined])("a global headless service without synchronisati
     "helm -n kube-system upgrade cilium cilium/cilium --version 1.19.4 --reuse-values --set clustermesh.enableEndpointSliceSynchronization=true",
     "kubectl -n kube-system rollout restart deployment/cilium-operator",
   ]);
+});
+
+test("broken where the cluster has no pod of its own behind the service", () => {
+  const [finding] = causesOf(meshWith({ ...ofEast, slices: ok([]) }, ofWest));
+  expect(finding).toMatchObject({ id: "service-headless-not-synchronised", severity: "broken" });
 });
 
 test("Cilium before 1.16 does not have it", () => {

@@ -13,6 +13,7 @@ import { objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.t
 import { findingOf } from "./catalogue/index.ts";
 import { isDerived, known, nameOf, wholeConfig } from "./parts.ts";
 import { helmUpgrade, operator, restart } from "./repairs.ts";
+import { readyBackends } from "./services.ts";
 
 /** Off by default (`ClusterMeshConfig.Flags`, pkg/clustermesh/endpointslicesync/cell.go@1.20.2); Cilium 1.16 is the first with it. */
 const setting = "clustermesh-enable-endpoint-sync";
@@ -89,7 +90,10 @@ function finding(cluster: ClusterSnapshot, value: string | undefined, lacking: r
   const titles = lacking.map(({ service: s }) => `${s.namespace}/${s.name}`);
   const without = (first?.without ?? []).map((w) => `${w.cluster.name} (${shortList(w.ips, 3)})`);
   const isOne = lacking.length === 1;
+  // With pods of its own, a service may be meant for them alone, as where a chart marks all its services.
+  const isEmpty = lacking.some(({ service }) => readyBackends({ cluster, service }) === 0);
   return findingOf("service-headless-not-synchronised", {
+    severity: isEmpty ? "broken" : "suspect",
     cluster: cluster.name,
     subject: `service ${titles[0] ?? ""} of ${cluster.name}`,
     message: `${isOne ? "service" : "services"} ${shortList(titles, 3)} of ${cluster.name} ${isOne ? "is" : "are"} headless and global, and ${setting} of ${cluster.name} is ${value === undefined ? "not set" : JSON.stringify(value)}: DNS of ${cluster.name} answers${isOne ? "" : ` for ${titles[0]}`} without the ready pods of ${without.join(" and ")}, because its operator writes no EndpointSlices for pods of other clusters`,
@@ -102,5 +106,5 @@ function remedy(cluster: ClusterSnapshot): string {
   const optOut = `a service that should resolve to the pods of its own cluster alone needs the annotation ${annotation.syncEndpointSlices} "false", or none that makes it global`;
   if (version !== undefined && !isAtLeast(version, "1.16"))
     return `upgrade Cilium of ${cluster.name} to 1.16 or later, the first with EndpointSlice synchronisation; ${optOut}`;
-  return `${helmUpgrade(cluster, "clustermesh.enableEndpointSliceSynchronization=true")}; ${restart(cluster, operator)}; ${optOut}`;
+  return `${helmUpgrade(cluster, "clustermesh.enableEndpointSliceSynchronization=true")}; ${restart(cluster, operator)}; it applies to every global headless service, so first look for those whose pods find each other by DNS: ${optOut}`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { east, west } from "./example-clusters.ts";
-import { health } from "./health.ts";
+import { cutOffNodes, health } from "./health.ts";
 import { ok, withSettings } from "./healthy-mesh.ts";
 
 const path = (status: string) => ({ status, latencyNs: 1, lastProbed: "" });
@@ -40,4 +40,24 @@ test.each([
   ],
 ])("with %j, what carries packets to pods is named", (settings, cause, next) => {
   expect(withoutEndpoint(withSettings(east, settings))).toEqual([cause, expect.stringContaining(next)]);
+});
+
+test("a node that all others fail to reach comes before connections; one whose ICMP alone is blocked does not", () => {
+  const report = (local: string, icmp: string, http: string) => ({
+    ...agent,
+    node: local,
+    health: ok({
+      ...{ local: `west/${local}`, timestamp: "", probeIntervalMs: 0 },
+      nodes: [{ name: "east/east-worker", host: { ip: "172.19.0.2", icmp: path(icmp), http: path(http) } }],
+    }),
+  });
+  const mesh = (icmp: string, http: string) => ({
+    clusters: [
+      { ...east, agents: [] },
+      { ...west, agents: ["a", "b"].map((n) => report(n, icmp, http)) },
+    ],
+  });
+  expect(cutOffNodes(mesh("timeout", "timeout")).map((f) => f.subject)).toEqual(["node east/east-worker"]);
+  expect(cutOffNodes(mesh("timeout", ""))).toEqual([]);
+  expect(health(mesh("timeout", "")).map((f) => f.subject)).toEqual(["node east/east-worker"]);
 });

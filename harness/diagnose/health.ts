@@ -17,6 +17,13 @@ function carrierOf(mesh: MeshSnapshot, node: string): { readonly what: string; r
     : { what: `the tunnel (UDP ${port}) to it`, check: `UDP ${port} to and from ${node}` };
 }
 
+/** Whether the API server of its cluster has a node, by its name in Cilium; unknown counts as yes. */
+function isThere(mesh: MeshSnapshot, node: string): boolean {
+  const [name = "", own = ""] = node.split("/");
+  const cluster = mesh.clusters.find((c) => nameOf(c) === name);
+  return cluster?.nodes.ok !== true || cluster.nodes.value.some((n) => n.name === own);
+}
+
 /** Nodes that no other node reaches, of two at least: connections to what runs there fail because of it. */
 export const cutOffNodes = (mesh: MeshSnapshot): Finding[] => unreachable(mesh, true);
 
@@ -53,7 +60,9 @@ function unreachable(mesh: MeshSnapshot, cutOff: boolean): Finding[] {
     const paths = new Set(cells.map((c) => c.path));
     const froms = new Set(cells.map((c) => c.from));
     const others = asked.get(node) ?? 0;
-    const isCutOff = others > 1 && [...froms].filter((from) => from !== node).length === others;
+    // ICMP alone may be blocked on purpose, and a node that was removed stays in the reports for a while.
+    const cut = cells.filter((c) => c.path.endsWith("HTTP") && c.from !== node).map((c) => c.from);
+    const isCutOff = others > 1 && new Set(cut).size === others && isThere(mesh, node);
     if (isCutOff !== cutOff) continue;
     const hostOnly = !paths.has("endpoint ICMP") && !paths.has("endpoint HTTP");
     const tunnelOnly = !paths.has("host ICMP") && !paths.has("host HTTP");

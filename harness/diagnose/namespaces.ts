@@ -57,13 +57,17 @@ function stuck(mesh: MeshSnapshot, cluster: ClusterSnapshot, { namespace, why }:
   const titles = services.map((s) => `${s.namespace}/${s.name} of ${s.cluster.name}`);
   const concerns = titles.length === 0 ? "" : `; it is the namespace of ${shortList(titles, 3)}`;
   return findingOf("namespace-terminating", {
-    severity: isOwn || services.length > 0 ? "broken" : "suspect",
+    // What only remains may be pods with a long grace period.
+    severity: (isOwn || services.length > 0) && !isSlow(why) ? "broken" : "suspect",
     cluster: cluster.name,
     subject: `namespace ${name} of ${cluster.name}`,
     message: `namespace ${name} of ${cluster.name} is being deleted${since} and its deletion does not end (${said}): nothing can be created in it${concerns}`,
     next: `${repairs(name, why).join("; ")}; the deletion then ends by itself within minutes, and the namespace and its objects can be created again if they are needed; do not empty the finalizers of the namespace, which leaves its objects behind`,
   });
 }
+
+const isSlow = (why: readonly ObjectCondition[]): boolean =>
+  why.every((c) => c.type === "NamespaceContentRemaining");
 
 function repairs(name: string, why: readonly ObjectCondition[]): string[] {
   const found = why.flatMap((condition) => [

@@ -1,7 +1,17 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
+import { known } from "./parts.ts";
 import { onNode } from "./repairs.ts";
+
+/** Whether the agent of a node reports that it does not reach an address; unknown counts as yes. */
+function fails(cluster: ClusterSnapshot, node: string, ip: string): boolean {
+  const report = cluster.agents.find((a) => a.node === node)?.health;
+  const seen = report?.ok === true ? report.value.nodes.find((n) => n.host.ip === ip) : undefined;
+  return (
+    seen === undefined || [seen.host.http, seen.host.icmp].some((p) => p !== undefined && p.status !== "")
+  );
+}
 
 /**
  * A permanent entry for another node whose link-layer address is not that node's: what is sent there arrives nowhere.
@@ -12,14 +22,19 @@ export function neighbours(mesh: MeshSnapshot): Finding[] {
   for (const { node, neighbours: read } of mesh.clusters.flatMap((c) => c.nodeStates))
     if (read?.ok === true)
       for (const { ip, mac } of read.value.own) own.set(ip, [...(own.get(ip) ?? []), { mac, node }]);
+  const addresses = new Set(mesh.clusters.flatMap((c) => known(c.nodes).map((n) => n.address)));
   return mesh.clusters.flatMap((cluster) =>
     cluster.nodeStates.flatMap(({ node, neighbours: read }) =>
       (read?.ok === true ? read.value.permanent : []).flatMap(({ ip, mac, device }) => {
         // An address of several nodes, as of a network that is the same everywhere, says nothing.
         const [owner, ...others] = own.get(ip) ?? [];
         if (owner === undefined || others.length > 0 || owner.node === node || owner.mac === mac) return [];
+        // Only by the address that Cilium uses is it the same network.
+        if (!addresses.has(ip)) return [];
         return [
           findingOf("neighbour-wrong", {
+            // A gateway may answer for others on purpose.
+            severity: fails(cluster, node, ip) ? "broken" : "suspect",
             cluster: cluster.name,
             subject: `node ${node}`,
             message: `node ${node} of ${cluster.name} has a permanent neighbour entry for node ${owner.node} (${ip}) with the link-layer address ${mac}, which is ${owner.mac}: nothing that ${node} sends to ${owner.node} arrives`,

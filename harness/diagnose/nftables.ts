@@ -24,18 +24,18 @@ export function nftables(
   const blocked = blockedTo(mesh, cluster, node);
   if (blocked.length === 0) return [];
   const tables = Map.groupBy(
-    rules.filter((r) => r.nft !== undefined),
+    rules.filter((r) => r.nft !== undefined && !/\bnfproto ipv6\b|\bip6 /.test(r.text)),
     (r) => r.nft ?? "",
   );
   return [...tables].map(([table, own]): Finding => {
-    const [first] = own;
+    const first = own.find(refusesAll) ?? own[0];
     const chain = first?.text.split(" ")[0] ?? "";
     const opened = blocked.map(({ match }) =>
       onNode(cluster, node, ["nft", "insert", "rule", ...table.split(" "), chain, ...match, "accept"]),
     );
     return {
       layer: "underlay",
-      severity: "broken",
+      severity: own.some(refusesAll) ? "broken" : "suspect",
       cluster: cluster.name,
       subject: `node ${node} of ${cluster.name}`,
       message: `nftables table ${table} on node ${node} of ${cluster.name}, which iptables does not show, drops or refuses packets (${own
@@ -46,6 +46,11 @@ export function nftables(
     };
   });
 }
+
+/** The end of a firewall's input chain, or such a chain's policy: what nothing let in before is refused. */
+const refusesAll = ({ text }: FirewallRule): boolean =>
+  /^\S+ (?:counter packets \d+ bytes \d+ )?(?:drop|reject)(?: with .*)?$/.test(text) ||
+  /\bhook input\b.*\bpolicy drop\b/.test(text);
 
 /** What the agents of other nodes cannot reach of a node. */
 function blockedTo(mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string): Blocked[] {

@@ -157,6 +157,24 @@ describe("a CiliumNodeConfig", () => {
     expect(first).not.toContain("defaults/debug");
   });
 
+  test("of several nodes is one finding, with the agents of all", () => {
+    const mesh = meshWith(
+      {},
+      {
+        ...agents({
+          a: started({}),
+          b: started({ "tunnel-port": "8473" }),
+          c: started({ "tunnel-port": "8473" }),
+        }),
+        nodes: ok([node("a", "a"), node("b", "b"), node("c", "b")]),
+        nodeConfigs: ok([config()]),
+      },
+    );
+    const [first, ...others] = causesOf(mesh);
+    expect(others).toEqual([]);
+    expect(first?.next.match(/spec\.nodeName=\w/g)).toEqual(["spec.nodeName=b", "spec.nodeName=c"]);
+  });
+
   test("of other nodes explains nothing", () => {
     const [first] = found(config({ selector: { matchLabels: { zone: "c" } } }));
     expect(first).toMatch(/^agents-not-restarted: /);

@@ -55,7 +55,9 @@ export function notReadyRepair(cluster: ClusterSnapshot, node: NodeState): strin
   if (isOff("kubelet")) return repair("start", "kubelet");
   if (runtimeDown.test(message))
     return repair(units.containerd === "active" ? "restart" : "start", "containerd");
-  if (runtimeSlow.test(message)) return repair("restart", "containerd");
+  // The machine is often only overloaded.
+  if (runtimeSlow.test(message))
+    return `read \`${shellQuote(logOf(cluster, name, "kubelet"))}\` and the load of the node; then, if the runtime hangs: ${repair("restart", "containerd")}`;
   if (reason === "NodeStatusUnknown" || silent.test(message))
     return units.kubelet === "active"
       ? `kubelet runs on it, and its reports do not arrive: read \`${shellQuote(logOf(cluster, name, "kubelet"))}\`, and check what keeps its packets from the API server`

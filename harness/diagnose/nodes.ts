@@ -5,6 +5,7 @@ import { findingOf } from "./catalogue/index.ts";
 import { awaitsNetwork, named, notReady, notReadyRepair, pressuresOf, relief } from "./node-repairs.ts";
 import { ciliumNamespace, known } from "./parts.ts";
 import { restartAgent } from "./repairs.ts";
+import { isCiliums } from "./uncreated-pods.ts";
 
 /** Machines first: a node that is frozen, stopped or not ready explains everything above it. */
 export function nodes(mesh: MeshSnapshot): Finding[] {
@@ -40,7 +41,9 @@ export function nodes(mesh: MeshSnapshot): Finding[] {
 /** A node under pressure evicts pods and admits none: broken, where a workload of Cilium is not complete. */
 function pressures(cluster: ClusterSnapshot, node: NodeState): Finding[] {
   const own = ciliumNamespace(cluster);
-  const isIncomplete = known(cluster.workloads).some((w) => w.namespace === own && w.ready < w.desired);
+  const isIncomplete = known(cluster.workloads).some(
+    (w) => w.namespace === own && isCiliums(w) && w.ready < w.desired,
+  );
   return pressuresOf(node).map((condition) =>
     findingOf("node-pressure", {
       severity: isIncomplete ? "broken" : "suspect",

@@ -37,7 +37,7 @@ export function programs(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject: `node ${agent.node}`,
           message: `Cilium's program ${program} is not attached to ${device} of node ${agent.node} of ${cluster.name}: ${effect}`,
-          next: `${restartAgent(cluster, agent.node)}; then find what removed it: another eBPF agent (security software), a script with \`tc filter del\`, a restart of the node's network`,
+          next: `${restartAgent(cluster, agent.node)}; then find what removed its pin: another eBPF agent (security software), or what cleans or mounts /sys/fs/bpf`,
         }),
       ),
     ),
@@ -58,7 +58,10 @@ function missingOf(cluster: ClusterSnapshot, agent: AgentState): Missing[] {
       .filter((n) => device !== "cilium_net" && attached.includes(n.partner) && !attached.includes(n.program))
       .map(({ program, effect }) => ({ device, program, effect })),
   );
-  if (missing.length > 0 || devices.length === 0) return missing;
+  const isAttached = devices.some((d) =>
+    needed.some((n) => d.programs.includes(n.program) || d.programs.includes(n.partner)),
+  );
+  if (missing.length > 0 || !isAttached) return missing;
   // Both of a pair may be gone: then other nodes of the cluster show which device it is.
   const has = (a: AgentState, device: string, program: string): boolean =>
     known(a.programs).some((d) => d.device === device && d.programs.includes(program));

@@ -1,3 +1,5 @@
+import { found } from "#harness/lib/found.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { AgentState, ClusterSnapshot, MeshSnapshot, NodeConfig } from "#harness/model/mesh-snapshot.ts";
 import {
@@ -80,15 +82,12 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
   // Where every agent has what its ConfigMap says, the ConfigMaps differ, which is another finding.
   if (first === undefined) return [];
   const overridden = late.flatMap((h) => overriddenBy(setting, h) ?? []);
-  const [override] = overridden;
-  if (override !== undefined)
-    return [
-      ofNodeConfig(
-        setting,
-        override,
-        byValue(held, ({ cluster, node }) => `${node ?? "cilium-config"} of ${cluster.name}`),
-      ),
-    ];
+  if (overridden.length > 0) {
+    const had = byValue(held, ({ cluster, node }) => `${node ?? "cilium-config"} of ${cluster.name}`);
+    return [...Map.groupBy(overridden, (o) => o.config).values()].map((own) =>
+      ofNodeConfig(setting, own, had),
+    );
+  }
   const clusters = [...new Set(late.map((h) => h.holder.cluster))];
   const isMixed = (cluster: ClusterSnapshot): boolean =>
     new Set(running.filter((h) => h.holder.cluster === cluster).map((h) => h.value)).size > 1;
@@ -148,10 +147,12 @@ function selectsNode({ selector }: NodeConfig, cluster: ClusterSnapshot, node: s
 
 function ofNodeConfig(
   { key, effect }: SettingDifference["setting"],
-  { held, node, config, keys }: Override,
+  overrides: readonly Override[],
   had: string,
 ): Finding {
+  const { held, config, keys } = found(overrides[0], "node that a CiliumNodeConfig selects");
   const { cluster } = held.holder;
+  const nodes = overrides.map((o) => o.node);
   const { namespace, name, defaults } = config;
   const object = `ciliumnodeconfig/${name}`;
   const removal =
@@ -169,8 +170,8 @@ function ofNodeConfig(
   return findingOf("node-config-differs", {
     cluster: cluster.name,
     subject: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name}`,
-    message: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name} sets ${keys.map((k) => `${k} ${defaults[k]}`).join(", ")} for node ${node}, which does not fit the others: ${key} is ${had}; ${effect}`,
-    next: `${removal}; ${restartAgent(cluster, node)}`,
+    message: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name} sets ${keys.map((k) => `${k} ${defaults[k]}`).join(", ")} for node ${shortList(nodes, nodesShown)}, which does not fit the others: ${key} is ${had}; ${effect}`,
+    next: [removal, ...nodes.map((node) => restartAgent(cluster, node))].join("; "),
   });
 }
 

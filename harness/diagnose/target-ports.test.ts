@@ -101,6 +101,19 @@ test("some pods without the name are suspect, unless a release is under way", ()
   expect(told(mesh([...both, ofWest(7, [port("web")], { ready: false })]))).toEqual([]);
 });
 
+test("one port of several that nobody has is suspect", () => {
+  const two = service({
+    ports: [
+      { name: "http", protocol: "TCP", port: 80 },
+      { name: "metrics", protocol: "TCP", port: 9090 },
+    ],
+    targetPorts: ["http", "metrics"],
+  });
+  const own = serving([ofWest(5, [port("http")])], [slice([port("http")], ["10.2.0.5"])]);
+  const alone = told(meshWith(clientsOnly, { ...own, services: ok([two]) }))[0];
+  expect(alone).toMatch(/^service-target-port suspect: service shop\/cart has no backend for port metrics/);
+});
+
 test("where the ports leave it open, no command", () => {
   const many = [port("a"), port("b", 8081)];
   const mesh = meshWith(clientsOnly, serving([ofWest(5, many)], [slice([], ["10.2.0.5"])]));

@@ -51,9 +51,17 @@ function unresolvedOf(side: ServiceSide): UnresolvedPort[] {
   return cluster.slices?.ok !== true || isChanging ? [] : unresolvedPorts(backendsOf(side));
 }
 
-/** Whether ready pods of the service have no port that it leads to. */
+/** Whether ready pods of the service have none of the ports that it leads to. */
 export const lacksTargetPorts = (side: ServiceSide): boolean =>
-  isShared(side) && unresolvedOf(side).some((p) => p.resolved === 0);
+  isShared(side) &&
+  isWhole(
+    side,
+    unresolvedOf(side).filter((p) => p.resolved === 0),
+  );
+
+/** Whether these are all its ports: a port for metrics alone may be unused on purpose. */
+const isWhole = ({ service }: ServiceSide, dead: readonly UnresolvedPort[]): boolean =>
+  dead.length > 0 && dead.length >= (service.ports ?? []).length;
 
 const portText = ({ name, port, protocol }: SharedPort): string =>
   `${name === "" ? "" : `${name} `}${port}/${protocol}`;
@@ -80,19 +88,19 @@ interface Dead {
 }
 
 function nobody(mesh: MeshSnapshot, { side, sides, dead }: Dead): Finding {
-  const { cluster, service } = side;
+  const { cluster } = side;
   const named = dead.map((p) => portText(p.port)).join(" and ");
-  const isWhole = dead.length === (service.ports ?? []).length;
   const ready = Math.max(...dead.map((p) => p.ready));
   const isNowhere =
     sides.every((s) => s.cluster.slices?.ok === true) &&
     mesh.clusters.every((c) => c.services.ok && unseenPeers(mesh, c).size === 0) &&
     dead.every(({ port }) => !sides.some((s) => hasBackendAt(backendsOf(s), port)));
-  const what = `no backend${isWhole ? "" : ` for port ${named}`} in ${isNowhere ? "any cluster" : cluster.name}`;
+  const what = `no backend${isWhole(side, dead) ? "" : ` for port ${named}`} in ${isNowhere ? "any cluster" : cluster.name}`;
   const pods = `${ready} of its pods ${ready === 1 ? "is" : "are"} ready in ${cluster.name}`;
   const [target, missing] =
     dead.length === 1 ? ["its target port is", "the port is"] : ["its target ports are", "these ports are"];
   return findingOf("service-target-port", {
+    severity: isWhole(side, dead) ? "broken" : "suspect",
     cluster: cluster.name,
     subject: `service ${titleOf(side)} of ${cluster.name}`,
     message: `service ${titleOf(side)} has ${what}, although ${pods}: ${target} ${namesOf(dead)}, and no container of these pods declares that${declaredText(side)}, so ${missing} missing in its EndpointSlices`,

@@ -28,7 +28,9 @@ export function lackingPods(mesh: MeshSnapshot, cluster: ClusterSnapshot): Lacki
   });
 }
 
-const isCiliums = ({ name }: Workload): boolean => /^(?:cilium|clustermesh-apiserver)(?:-|$)/.test(name);
+/** By the names of the chart. */
+export const isCiliums = ({ name }: Pick<Workload, "name">): boolean =>
+  /^(?:cilium|clustermesh-apiserver)(?:-|$)/.test(name);
 
 function podsOf(cluster: ClusterSnapshot, { kind, namespace, name }: Workload): number {
   // As their controllers name them.

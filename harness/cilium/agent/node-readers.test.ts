@@ -68,6 +68,8 @@ test("programs by device, from find and from bugtool's listing", () => {
  400071 0 -rw-------  1 root root 0 Nov 21 09:25 /sys/fs/bpf/cilium/devices/eth0/links/cil_from_netdev
  655781 0 -rw-------  1 root root 0 Nov 21 09:51 /sys/fs/bpf/cilium/endpoints/3457/links/cil_from_container
 `;
+  const xdp = "/sys/fs/bpf/cilium/devices/eth0/links/cil_xdp_entry\n";
+  expect(readPrograms(xdp)).toEqual([]);
   const expected = [{ device: "eth0", programs: ["cil_from_netdev", "cil_to_netdev"] }];
   expect(readPrograms(live)).toEqual(expected);
   expect(readPrograms(listed)).toEqual(expected);

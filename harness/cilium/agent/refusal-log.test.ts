@@ -33,6 +33,11 @@ test("of the requests that were refused for one reason the last counts", () => {
   expect(readRefusals(`${peer}\n${other}\n`)).toEqual([]);
 });
 
+test("refusals of another time do not add up with those of now", () => {
+  const apart = ["09:00:00", "12:00:00", "16:41:00", "16:42:00"].map((at) => refused(at, "ciliumnodes"));
+  expect(readRefusals(apart.join("\n"))).toMatchObject([{ times: 2 }]);
+});
+
 test("only these lines are kept, beside those about peers in the logs of agents and KVStoreMesh", () => {
   expect(refusalLines(log).split("\n")).toHaveLength(3);
   expect(meshLines(log).split("\n")).toHaveLength(4);

@@ -15,7 +15,10 @@ export const isRefusalLine = (line: string): boolean =>
 /** These lines of a log. */
 export const refusalLines = (log: string): string => log.split("\n").filter(isRefusalLine).join("\n");
 
-/** The refusals of a log, one for each reason, with the time of the last. */
+/** Earlier ones are of another time: requests that fail are tried again at least once a minute. */
+const oneSpellMs = 150_000;
+
+/** The refusals of a log, one for each reason, with the time of the last, and how many there were without a pause. */
 export function readRefusals(log: string): Pick<RefusedRequest, "text" | "times" | "atMs">[] {
   const found = new Map<string, Pick<RefusedRequest, "text" | "times" | "atMs">>();
   for (const line of log.split("\n")) {
@@ -23,10 +26,13 @@ export function readRefusals(log: string): Pick<RefusedRequest, "text" | "times"
     if (refusal === undefined) continue;
     const key = refusalKey(refusal);
     const before = found.get(key);
+    const atMs = lineTimeMs(line) ?? before?.atMs;
+    const isApart =
+      atMs !== undefined && before?.atMs !== undefined && Math.abs(atMs - before.atMs) > oneSpellMs;
     found.set(key, {
       text: refusal.text,
-      times: (before?.times ?? 0) + 1,
-      ...given({ atMs: lineTimeMs(line) ?? before?.atMs }),
+      times: isApart ? 1 : (before?.times ?? 0) + 1,
+      ...given({ atMs }),
     });
   }
   return [...found.values()];

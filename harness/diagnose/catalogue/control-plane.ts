@@ -26,7 +26,7 @@ export const controlPlaneKinds = {
     layer: "nodes",
     severity: "broken",
     meaning:
-      "One of Cilium's BPF programs is not attached to a device of a node although its agent runs. Without `cil_from_netdev` the node serves no node port, load balancer address or external IP, so other clusters cannot connect to clustermesh-apiserver there; without `cil_from_overlay` its pods get no tunnelled packet. Agents, services and maps look healthy. Another eBPF agent (security software), a script with `tc filter del`, or a restart of the node's network removes them. Read from the pins of their links, which Linux 6.6 and later have.",
+      "One of Cilium's BPF programs is not attached to a device of a node although its agent runs. Without `cil_from_netdev` the node serves no node port, load balancer address or external IP, so other clusters cannot connect to clustermesh-apiserver there; without `cil_from_overlay` its pods get no tunnelled packet. Agents, services and maps look healthy. Another eBPF agent (security software), or what cleans or mounts /sys/fs/bpf, removes them. Read from the pins of their links, which Linux 6.6 and later have: programs that tc attached, and links that were detached and kept their pin, are not seen.",
     confirm:
       "`find /sys/fs/bpf/cilium/devices` in the agent's pod lacks the program that other nodes have; `bpftool net show` on the node.",
     remedy: "Restart the agent of the node, which attaches them anew, and stop what removed them.",
