@@ -77,3 +77,13 @@ test("nothing is concluded from a cilium-config of which only the name is known"
     "service-headless-not-synchronised",
   );
 });
+
+test("backends in the operator's copies of EndpointSlices have their pods in the other cluster", () => {
+  const copied = { namespace: "shop", service: "cart", ip: "10.1.0.5", ready: true };
+  const own = { ...copied, ip: "10.2.0.5" };
+  const endpoints = (ip: string) => ok([{ ...copied, ip }, own]);
+  expect(ids({ config: on }, { endpoints: endpoints("10.1.0.5") })).not.toContain(
+    "service-backend-without-pod",
+  );
+  expect(ids({ config: on }, { endpoints: endpoints("10.2.0.77") })).toContain("service-backend-without-pod");
+});

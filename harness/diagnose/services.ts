@@ -91,8 +91,9 @@ function ownBackends(
         next,
       }),
     );
+  const mirrored = mirroredOnly({ cluster, service });
   const backends = cluster.endpoints.value.filter(
-    (e) => e.namespace === service.namespace && e.service === service.name,
+    (e) => e.namespace === service.namespace && e.service === service.name && !mirrored.has(e.ip),
   );
   const addresses = new Set(cluster.pods.value.map((p) => p.ip));
   const selects = Object.keys(service.selector).length > 0;
@@ -137,6 +138,16 @@ function ownBackends(
       );
   }
   return found;
+}
+
+/** Addresses that only the operator's copies of other clusters' EndpointSlices hold: their pods are there. */
+function mirroredOnly({ cluster, service }: Side): ReadonlySet<string> {
+  const addressesOf = (mirrored: boolean): string[] =>
+    known(cluster.slices)
+      .filter((s) => s.mirrored === mirrored && key({ ...s, name: s.service }) === key(service))
+      .flatMap((s) => s.endpoints.flatMap((e) => e.addresses));
+  const own = new Set(addressesOf(false));
+  return new Set(addressesOf(true).filter((ip) => !own.has(ip)));
 }
 
 /** Its controller writes a slice anew; one that somebody else wrote stays away. */
