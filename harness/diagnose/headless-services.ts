@@ -1,17 +1,12 @@
 import { shortList } from "#harness/lib/short-list.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type {
-  ClusterSnapshot,
-  MeshSnapshot,
-  ServiceState,
-  SliceState,
-} from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { changingAddresses } from "#harness/semantics/apart.ts";
 import { objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { isDerived, known, nameOf, wholeConfig } from "./parts.ts";
+import { isDerived, known, nameOf, slicesOf, wholeConfig } from "./parts.ts";
 import { helmUpgrade, operator, restart } from "./repairs.ts";
 import { readyBackends } from "./services.ts";
 
@@ -60,21 +55,16 @@ function withoutPodsOf(
     readonly changing: ReadonlySet<string>;
   },
 ): Lacking["without"] {
-  const isOf = (s: SliceState): boolean => s.namespace === service.namespace && s.service === service.name;
-  const held = new Set(
-    known(cluster.slices)
-      .filter(isOf)
-      .flatMap((s) => s.endpoints.flatMap((e) => e.addresses)),
-  );
+  const held = new Set(slicesOf(cluster, service).flatMap((s) => s.endpoints.flatMap((e) => e.addresses)));
   return mesh.clusters.flatMap((other) => {
     const twin = known(other.services).find(
       (s) => s.namespace === service.namespace && s.name === service.name,
     );
     if (other === cluster || twin === undefined || !isShared(twin.annotations)) return [];
     if (!sharesIt(other, twin) || !isTold(cluster, other)) return [];
-    const ips = known(other.slices)
+    const ips = slicesOf(other, service)
       // A cluster with one address family has no use for the other.
-      .filter((s) => isOf(s) && !s.mirrored && s.addressType === "IPv4")
+      .filter((s) => !s.mirrored && s.addressType === "IPv4")
       .flatMap((s) => s.endpoints.filter((e) => e.ready).flatMap((e) => e.addresses))
       .filter((ip) => !held.has(ip) && !changing.has(ip));
     return ips.length === 0 ? [] : [{ cluster: other, ips: [...new Set(ips)] }];

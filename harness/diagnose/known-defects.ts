@@ -8,7 +8,7 @@ import { changingAddresses } from "#harness/semantics/apart.ts";
 import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf, slicesOf } from "./parts.ts";
 import { apiserver, restart } from "./repairs.ts";
 
 /** What triggers a defect in an affected cluster. */
@@ -95,8 +95,8 @@ const oneTargetPort: Find = (mesh, cluster) =>
     .flatMap(({ namespace, name }) => {
       const twins = mesh.clusters
         .filter((c) => c !== cluster && c.slices?.ok === true)
-        .flatMap((c) => known(c.slices))
-        .filter((s) => !s.mirrored && s.namespace === namespace && s.service === name)
+        .flatMap((c) => slicesOf(c, { namespace, name }))
+        .filter((s) => !s.mirrored)
         .map((s) =>
           s.ports.filter((p) =>
             s.ports.some((q) => q !== p && q.port === p.port && q.protocol === p.protocol),

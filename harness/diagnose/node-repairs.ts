@@ -2,6 +2,7 @@ import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { ObjectCondition } from "#harness/model/api-objects.ts";
 import type { ClusterSnapshot, NodeState } from "#harness/model/mesh-snapshot.ts";
 import { ciliumNamespace, known, kubectl } from "./parts.ts";
+import { isLocalNode } from "./repairs.ts";
 
 // What kubelet says of a node that is not well, and what to do on it.
 
@@ -39,9 +40,6 @@ export function awaitsNetwork(node: NodeState): boolean {
   return networkMissing.test(message) && !runtimeDown.test(message);
 }
 
-const isLocal = (cluster: ClusterSnapshot, node: string): boolean =>
-  known(cluster.containers).some((c) => c.name === node);
-
 /** What to do about a node that is not Ready, by kubelet's own words and the states of its units. */
 export function notReadyRepair(cluster: ClusterSnapshot, node: NodeState): string {
   const { name } = node;
@@ -63,19 +61,19 @@ export function notReadyRepair(cluster: ClusterSnapshot, node: NodeState): strin
       ? `kubelet runs on it, and its reports do not arrive: read \`${shellQuote(logOf(cluster, name, "kubelet"))}\`, and check what keeps its packets from the API server`
       : repair("start", "kubelet");
   const describe = kubectl("", "describe", `node/${name}`);
-  return isLocal(cluster, name)
+  return isLocalNode(cluster, name)
     ? `${describe}; then read \`${shellQuote(logOf(cluster, name, "kubelet"))}\``
     : describe;
 }
 
 function onMachine(cluster: ClusterSnapshot, node: string, argv: readonly string[]): string {
-  if (isLocal(cluster, node)) return shellQuote(["docker", "exec", node, ...argv]);
+  if (isLocalNode(cluster, node)) return shellQuote(["docker", "exec", node, ...argv]);
   const other = argv.includes("containerd") ? " (crio, where CRI-O runs its containers)" : "";
   return `on node ${node}, as root: ${shellQuote(argv)}${other}`;
 }
 
 const logOf = (cluster: ClusterSnapshot, node: string, unit: string): readonly string[] => [
-  ...(isLocal(cluster, node) ? ["docker", "exec", node] : []),
+  ...(isLocalNode(cluster, node) ? ["docker", "exec", node] : []),
   ...["journalctl", "-u", unit, "-n", "50"],
 ];
 

@@ -28,7 +28,7 @@ import {
   serviceAccountKey,
 } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { isDerived, known, kubectl, nameOf, wholeConfig } from "./parts.ts";
+import { isDerived, known, kubectl, nameOf, slicesOf, wholeConfig } from "./parts.ts";
 import { contextOf, titleOf } from "./what-if.ts";
 
 const setting = "policy-default-local-cluster";
@@ -263,9 +263,9 @@ function sharedServices(
 const judgedProtocols = ["TCP", "UDP"] as const;
 
 /** The numbers at which its backends listen. */
-function portsOf({ snapshot }: Member, { namespace, name }: ServiceState) {
-  const ports = known(snapshot.slices)
-    .filter((s) => !s.mirrored && s.namespace === namespace && s.service === name)
+function portsOf({ snapshot }: Member, service: ServiceState) {
+  const ports = slicesOf(snapshot, service)
+    .filter((s) => !s.mirrored)
     .flatMap((s) => s.ports)
     .flatMap(({ port, protocol: text }) => {
       const protocol = judgedProtocols.find((p) => p === text);

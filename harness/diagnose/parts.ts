@@ -5,6 +5,7 @@ import type {
   Part,
   PeerPath,
   ServiceState,
+  SliceState,
 } from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing if it was not collected or could not be read: only the layer `unread` reports that. */
@@ -58,6 +59,12 @@ export function unseenPeers(mesh: MeshSnapshot, cluster: ClusterSnapshot): Reado
       .flatMap((peers) => peers.filter((name) => !names.includes(name))),
   );
 }
+
+/** A service's EndpointSlices in a cluster, whoever wrote them. */
+export const slicesOf = (
+  { slices }: Pick<ClusterSnapshot, "slices">,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): readonly SliceState[] => known(slices).filter((s) => s.namespace === namespace && s.service === name);
 
 export const mcsLabel = "multicluster.kubernetes.io/service-name";
 

@@ -22,10 +22,13 @@ export const restartAgent = (cluster: ClusterSnapshot, node: string): string =>
     ...["delete", "pod", "-l", "k8s-app=cilium", "--field-selector", `spec.nodeName=${node}`],
   );
 
+/** Whether a node is a container of this machine. */
+export const isLocalNode = ({ containers }: Pick<ClusterSnapshot, "containers">, node: string): boolean =>
+  known(containers).some((c) => c.name === node);
+
 /** In the node, or in its agent, which is in the node's network. */
 export function onNode(cluster: ClusterSnapshot, node: string, argv: readonly string[]): string {
-  if (known(cluster.containers).some((c) => c.name === node))
-    return shellQuote(["docker", "exec", node, ...argv]);
+  if (isLocalNode(cluster, node)) return shellQuote(["docker", "exec", node, ...argv]);
   const pod = known(cluster.pods).find((p) => p.node === node && p.labels["k8s-app"] === "cilium");
   return pod === undefined
     ? `on that node, as root: ${shellQuote(argv)}`

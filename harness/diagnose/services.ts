@@ -4,7 +4,7 @@ import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { changingAddresses } from "#harness/semantics/apart.ts";
 import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { isDerived, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
+import { isDerived, known, kubectl, nameOf, slicesOf, unseenPeers } from "./parts.ts";
 import { nextFor, startCauseOf } from "./pod-start.ts";
 import { lacksTargetPorts } from "./target-ports.ts";
 
@@ -37,8 +37,8 @@ export function services(mesh: MeshSnapshot): Finding[] {
 /** Of the cluster's own EndpointSlices, without those that are mirrored from other clusters. */
 export function readyBackends({ cluster, service }: Side): number | undefined {
   if (cluster.slices?.ok === true)
-    return cluster.slices.value
-      .filter((s) => !s.mirrored && s.namespace === service.namespace && s.service === service.name)
+    return slicesOf(cluster, service)
+      .filter((s) => !s.mirrored)
       .flatMap((s) => s.endpoints)
       .filter((e) => e.ready).length;
   if (!cluster.endpoints.ok) return undefined;
@@ -143,8 +143,8 @@ function ownBackends(
 /** Addresses that only the operator's copies of other clusters' EndpointSlices hold: their pods are there. */
 function mirroredOnly({ cluster, service }: Side): ReadonlySet<string> {
   const addressesOf = (mirrored: boolean): string[] =>
-    known(cluster.slices)
-      .filter((s) => s.mirrored === mirrored && key({ ...s, name: s.service }) === key(service))
+    slicesOf(cluster, service)
+      .filter((s) => s.mirrored === mirrored)
       .flatMap((s) => s.endpoints.flatMap((e) => e.addresses));
   const own = new Set(addressesOf(false));
   return new Set(addressesOf(true).filter((ip) => !own.has(ip)));
@@ -152,12 +152,7 @@ function mirroredOnly({ cluster, service }: Side): ReadonlySet<string> {
 
 /** Its controller writes a slice anew; one that somebody else wrote stays away. */
 function withoutBackends({ cluster, service }: Side, ip: string): string {
-  const slices = known(cluster.slices).filter(
-    (s) =>
-      s.namespace === service.namespace &&
-      s.service === service.name &&
-      s.endpoints.some((e) => e.addresses.includes(ip)),
-  );
+  const slices = slicesOf(cluster, service).filter((s) => s.endpoints.some((e) => e.addresses.includes(ip)));
   return slices.length === 0
     ? kubectl(service.namespace, "get", "endpointslices", "-l", `kubernetes.io/service-name=${service.name}`)
     : kubectl(service.namespace, "delete", ...slices.map((s) => `endpointslice/${s.name}`));
