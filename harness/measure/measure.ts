@@ -20,7 +20,8 @@ import {
 import type { SettingRecord } from "#harness/model/setting.ts";
 import type { Tuning } from "#harness/model/tuning.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
-import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
+import { prioritiseSelf } from "#harness/platform/priority.ts";
+import { FirstBackends } from "#harness/workloads/first-backends.ts";
 import { ChainWatch } from "./chain.ts";
 import { type Requested, Traffic, type TrafficOptions } from "./traffic.ts";
 
@@ -98,15 +99,17 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     signal,
   });
   const before = { withinMs: settleMs, quietMs: quietBeforeMs, sinceUnixMs: 0 };
+  await using backends =
+    options.tuning === "tuned" ? await FirstBackends.start(options.echo.backendPods, { signal }) : undefined;
   const realTime = {
     probers: traffic.probers.every((p) => p.realTime),
-    backends: options.tuning === "tuned" && (await prioritisePods(await options.echo.podUids())),
+    backends: backends?.reached ?? false,
   };
   await settled(traffic, options.servedBy, before);
   const calm = { ...before, withinMs: calmBefore.withinMs, answeredWithinMs: calmBefore.p99Ms };
   if ((await lateFor(settled(traffic, options.servedBy, calm))) !== undefined)
     await settled(traffic, options.servedBy, before);
-  await using _first = await prioritiseSelf();
+  await using _self = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
 
   await using fault = await options.inject();

@@ -4,9 +4,9 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { History, Sample } from "#harness/model/history.ts";
-import { prioritisePods } from "#harness/platform/priority.ts";
 import { Prober, type Stream } from "#harness/probe/driver.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { FirstBackends } from "#harness/workloads/first-backends.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 
 /** What one client asks. */
@@ -179,10 +179,12 @@ export interface TrafficsOptions {
 /** Traffic of several clusters at once, with the waits of measurements. */
 export class Traffics implements AsyncDisposable {
   readonly #all: readonly NodeTraffic[];
+  readonly #open: AsyncDisposableStack;
   readonly #signal: AbortSignal;
 
-  private constructor(all: readonly NodeTraffic[], signal: AbortSignal) {
+  private constructor(all: readonly NodeTraffic[], open: AsyncDisposableStack, signal: AbortSignal) {
     this.#all = all;
+    this.#open = open;
     this.#signal = signal;
   }
 
@@ -190,16 +192,12 @@ export class Traffics implements AsyncDisposable {
     options: readonly NodeTrafficOptions[],
     { mesh, echo, signal }: TrafficsOptions,
   ): Promise<Traffics> {
-    const started: NodeTraffic[] = [];
-    try {
-      if (mesh.state.plan.tuning === "tuned")
-        await prioritisePods((await Promise.all(echo.map((e) => e.podUids()))).flat());
-      for (const o of options) started.push(await NodeTraffic.start(o));
-    } catch (error) {
-      for (const t of started) await t[Symbol.asyncDispose]();
-      throw error;
-    }
-    return new Traffics(started, signal);
+    await using open = new AsyncDisposableStack();
+    const pods = echo.flatMap((e) => e.backendPods);
+    if (mesh.state.plan.tuning === "tuned") open.use(await FirstBackends.start(pods, { signal }));
+    const all: NodeTraffic[] = [];
+    for (const o of options) all.push(open.use(await NodeTraffic.start(o)));
+    return new Traffics(all, open.move(), signal);
   }
 
   get flows(): readonly Flow[] {
@@ -264,7 +262,7 @@ export class Traffics implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const t of this.#all) await t[Symbol.asyncDispose]();
+    await this.#open.disposeAsync();
   }
 }
 

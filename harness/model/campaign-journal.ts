@@ -31,6 +31,13 @@ const entrySchema = z.discriminatedUnion("event", [
     ms,
     reasons: z.array(z.string()).exactOptional(),
   }),
+  /** How a command ended; after `started` and without it, it was killed. A choice of runs by their result would show. */
+  z.object({
+    event: z.literal("stopped"),
+    at,
+    why: z.enum(["nothing left", "limit", "ended early"]),
+    reason: z.string().exactOptional(),
+  }),
 ]);
 /**
  * What a campaign did besides its measurements: durations, for the estimate of the time left, and the runs that gave

@@ -57,7 +57,7 @@ export async function reachesRealTime(): Promise<boolean> {
 /**
  * Runs the processes of some pods, by their uid, in real time, at a lower priority than the probers. Backends that wait for a
  * processor lose requests that the mesh delivered: on two cores a restarting agent starved them for up to 900 ms.
- * Returns whether it succeeded. Pods that start later are not in real time.
+ * Returns whether it succeeded. Processes that their pods start later are not in real time.
  */
 export async function prioritisePods(uids: readonly string[]): Promise<boolean> {
   // The systemd driver of cgroups writes a uid with underscores.

@@ -7,6 +7,7 @@ import { found } from "#harness/lib/found.ts";
 import type { Application } from "#harness/model/application.ts";
 import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
+import type { BackendPods } from "./first-backends.ts";
 import { workloadSettingOf } from "./workload-setting.ts";
 
 export interface EchoOptions {
@@ -199,10 +200,13 @@ export class EchoBackends {
     return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
   }
 
-  /** The uids of all ready backend pods. */
-  async podUids(): Promise<string[]> {
-    const pods = await Promise.all(this.clusters.map((c) => this.#ready(c)));
-    return pods.flat().map((p) => found(p.metadata.uid, `uid of pod ${p.metadata.name}`));
+  /** The backend pods of every cluster, those that start later included. */
+  get backendPods(): readonly BackendPods[] {
+    return this.clusters.map((c) => ({
+      kube: c.kube,
+      namespace: this.namespace,
+      labelSelector: `app=${this.deploymentOf(c)}`,
+    }));
   }
 
   async #ready(cluster: Cluster): Promise<KubeObject[]> {

@@ -2,6 +2,7 @@ import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { EchoBackends } from "./echo-service.ts";
+import type { BackendPods } from "./first-backends.ts";
 import {
   type ClientRole,
   clientRoles,
@@ -92,13 +93,15 @@ async function byRole<R extends string>(
   return Object.fromEntries(entries) as Record<R, StandingPod>;
 }
 
-/** The uids of the pods that answer: the backends and the servers. */
-export async function standingServerUids({ echo, clusters }: StandingWorkload): Promise<string[]> {
-  return [
-    ...(await echo.podUids()),
-    ...clusters.flatMap((c) => Object.values(c.servers).map((pod) => pod.uid)),
-  ];
-}
+/** The pods that answer: the backends and the servers. */
+export const standingServerPods = ({ echo, clusters }: StandingWorkload): BackendPods[] => [
+  ...echo.backendPods,
+  ...clusters.map(({ cluster }) => ({
+    kube: cluster.kube,
+    namespace: standingNamespace,
+    labelSelector: `role in (${serverRoles.join(",")})`,
+  })),
+];
 
 /** Applies the policies of every cluster. */
 export async function protect({ clusters }: StandingWorkload): Promise<void> {

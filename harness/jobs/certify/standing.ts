@@ -11,9 +11,9 @@ import { startOutsideServer } from "#harness/measure/outside-server.ts";
 import { planTraffic } from "#harness/measure/plan-traffic.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
-import { prioritisePods } from "#harness/platform/priority.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { deployStanding, protect, standingServerUids } from "#harness/workloads/standing-workload.ts";
+import { FirstBackends } from "#harness/workloads/first-backends.ts";
+import { deployStanding, protect, standingServerPods } from "#harness/workloads/standing-workload.ts";
 
 /** Everything that measures the mesh during a certification. */
 export interface Standing extends AsyncDisposable {
@@ -89,7 +89,7 @@ export async function startStanding(
     ),
   );
   // Every backend, because the protected servers waited for restarting agents and lost traffic that policy allows.
-  if (plan.tuning === "tuned") await prioritisePods(await standingServerUids(workload));
+  if (plan.tuning === "tuned") open.use(await FirstBackends.start(standingServerPods(workload), { signal }));
   const sinceMs = unixNowMs();
   await eventually(
     async () => {

@@ -81,6 +81,7 @@ test("a campaign measures every run once, each in a lab of its setting", async (
     expect(m.lab).toMatch(m.campaign.row === "third" ? /^untuned \d$/ : /^tuned \d$/);
   }
   expect(summaryOf(campaignOf(), files)).toMatchObject({ measured: total, complete: true, leftMs: 0 });
+  expect(files.entries.at(-1)).toMatchObject({ event: "stopped", why: "nothing left" });
 });
 
 /** Decides about each run by its key and number, the same in every process. */
@@ -205,8 +206,9 @@ test("a run without a figure is noted with its reason, and repeated", async () =
 });
 
 test("two set-ups in a row without a figure end the command; its lab is removed", async () => {
+  const folder = newFolder();
   const world = fakeWorld({ outcomeOf: () => "not run" });
-  await expect(measure(world, { folder: newFolder() })).rejects.toThrow(
+  await expect(measure(world, { folder })).rejects.toThrow(
     expect.objectContaining({
       code: "lab-broken",
       message: expect.stringContaining("without a single figure"),
@@ -214,6 +216,11 @@ test("two set-ups in a row without a figure end the command; its lab is removed"
   );
   expect(world.created).toHaveLength(2);
   expect(world.removed).toEqual(world.created);
+  expect(CampaignFiles.open(folder, append).entries.at(-1)).toMatchObject({
+    event: "stopped",
+    why: "ended early",
+    reason: expect.stringContaining("without a single figure"),
+  });
 });
 
 test("after the limit no run begins, no run counts as failed, and the lab is removed", async () => {
@@ -239,6 +246,7 @@ test("after the limit no run begins, no run counts as failed, and the lab is rem
   const summary = summaryOf(campaign, files);
   expect(summary.complete).toBe(false);
   expect(exitCodeOfCampaign(summary)).toBe(3);
+  expect(files.entries.at(-1)).toMatchObject({ event: "stopped", why: "limit" });
 });
 
 test("an interrupted campaign removes its lab, and no run counts as failed", async () => {
@@ -254,6 +262,7 @@ test("an interrupted campaign removes its lab, and no run counts as failed", asy
   const files = CampaignFiles.open(folder, append);
   expect(files.measurements).toHaveLength(2);
   expect(files.soFar().failedAttempts.size).toBe(0);
+  expect(files.entries.at(-1)).toMatchObject({ event: "stopped", why: "ended early", reason: "Ctrl-C" });
 });
 
 test("a run that measured something else than its row is refused and not kept", async () => {

@@ -79,19 +79,35 @@ export interface CampaignRun {
 /** So many set-ups in a row without a single figure end the command: the next would not give one either. */
 const mostBarren = 2;
 
-/** Measures what is left of a campaign, to its end or to the limit. */
+/** Measures what is left of a campaign, to its end or to the limit. The journal says why it stopped. */
 export async function runCampaign(run: CampaignRun): Promise<void> {
-  const { campaign, files, world, signal, say } = run;
+  const { campaign, files } = run;
   files.note({
     event: "started",
     at: wallLabel(),
     ...given({ plan: campaign.stamp.plan, meshproof: run.meshproof, commit: campaign.stamp.commit }),
   });
+  try {
+    files.note({ event: "stopped", at: wallLabel(), why: await measureLabs(run) });
+  } catch (error) {
+    files.note({
+      event: "stopped",
+      at: wallLabel(),
+      why: "ended early",
+      reason: firstLine(messageOf(error)),
+    });
+    throw error;
+  }
+}
+
+async function measureLabs(run: CampaignRun): Promise<"nothing left" | "limit"> {
+  const { campaign, files, world, signal, say } = run;
   const work = new CampaignWork(run);
   for (;;) {
     signal.throwIfAborted();
     const next = nextLab(campaign.schedule, files.soFar(), campaign.attempts);
-    if (next === undefined || work.isOver(work.durations().labMs + work.shortestMs(next))) return;
+    if (next === undefined) return "nothing left";
+    if (work.isOver(work.durations().labMs + work.shortestMs(next))) return "limit";
     say(`lab ${next.lab} (setting ${next.setting}): ${runsIn(next.batches)} runs; ${work.outlook()}`);
     let endedMs = monotonicMs();
     await world.withFreshLab(next.setting, signal, async (lab, held) => {
