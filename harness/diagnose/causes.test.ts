@@ -55,6 +55,16 @@ describe("pods that cannot start", () => {
     expect(first?.next).toMatch(/^let Helm make it: helm .* delete pod -l k8s-app=clustermesh-apiserver; /);
   });
 
+  test("a pod of certgen that has ended is no fault", () => {
+    const done = pod({
+      ...{ namespace: "kube-system", name: "clustermesh-apiserver-generate-certs-x2k5d", ready: false },
+      ended: true,
+      containers: [{ name: "certgen", ready: false, restarts: 0, trouble: "Completed" }],
+    });
+    const pods = ok([...(east.pods.ok ? east.pods.value : []), done]);
+    expect(causesOf(meshWith({ pods }))).toEqual([]);
+  });
+
   test("a user's pod: suspect, and the cause of a service without backends", () => {
     const client = pod({ name: "db-1", labels: {}, ready: false, containers: [] });
     const of = { ...event, namespace: "shop", name: "db-1", message: 'configmap "db" not found' };

@@ -73,7 +73,7 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
   const namespaceOf = namespacesOf(cluster);
   for (const pod of known(cluster.pods)) {
     const part = partOf(pod.name);
-    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending) continue;
+    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending || pod.ended) continue;
     const cause = startCauseOf(cluster, pod);
     if (cause !== undefined) {
       say(

@@ -97,6 +97,31 @@ describe("clients of another cluster", () => {
     ]);
   });
 
+  test("and by the entity cluster, whatever the default for selectors is", () => {
+    const spec = { endpointSelector: labelled("cart"), ingress: [{ fromEntities: ["cluster"], toPorts }] };
+    const open = { config: withSettings(east, { [key]: "false" }).config };
+    for (const over of [{}, open])
+      expect(causesOf(mesh([policy(spec)], over))).toMatchObject([
+        {
+          id: "policy-own-cluster-only",
+          message: expect.stringMatching(
+            /lets the entity "cluster" through in spec\.ingress\[0\]\.fromEntities, which means east only, .* pods of west \(shop\/client-2\) are shut out/,
+          ),
+        },
+      ]);
+    expect(patchesOf([policy(spec)])).toEqual([
+      [{ op: "add", path: "/spec/ingress/0/fromEndpoints", value: [{ matchExpressions: [expression] }] }],
+    ]);
+    const beside = { ...spec, ingress: [{ ...spec.ingress[0], fromEndpoints: [labelled("x")] }] };
+    expect(patchesOf([policy(beside)])).toEqual([
+      [{ op: "add", path: "/spec/ingress/0/fromEndpoints/-", value: { matchExpressions: [expression] } }],
+    ]);
+    // Another rule lets pods of west in, and other entities do not mean the own cluster.
+    const named = policy(fromClients({ matchExpressions: [expression] }), { name: "named" });
+    expect(ids([policy(spec), named])).toEqual([]);
+    expect(ids([policy({ ...spec, ingress: [{ fromEntities: ["all"] }] })])).toEqual([]);
+  });
+
   test("the patch is for the peer that matters, in whichever spec it is", () => {
     const second = {
       ...fromClients(),

@@ -9,6 +9,7 @@ import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { openSelectors } from "#harness/semantics/cluster-selectors.ts";
 import { kubernetesLabels } from "#harness/semantics/identity-labels.ts";
 import {
+  entityRules,
   type Judging,
   modelPolicies,
   namingClusters,
@@ -34,18 +35,16 @@ import { contextOf, titleOf } from "./what-if.ts";
 const setting = "policy-default-local-cluster";
 
 /**
- * Policies whose peers name no cluster, and so are pods of their own cluster only, although a global service brings pods of
- * another cluster with the same labels there: some of its requests are dropped.
+ * Policies whose peers are pods of their own cluster only, because they name no cluster or are the entity `cluster`,
+ * although a global service brings pods of another cluster there: some of its requests are dropped.
  */
 export function ownClusterPolicies(mesh: MeshSnapshot): Finding[] {
   const members = mesh.clusters.flatMap((c) => memberOf(c) ?? []);
-  return members
-    .filter((m) => m.isLocal)
-    .flatMap((member) =>
-      member.policies
-        .filter((policy) => !JSON.stringify(policy.specs).includes(clusterKey))
-        .flatMap((policy) => findingsOf(members, member, policy)),
-    );
+  return members.flatMap((member) =>
+    member.policies
+      .filter((policy) => !JSON.stringify(policy.specs).includes(clusterKey))
+      .flatMap((policy) => findingsOf(members, member, policy)),
+  );
 }
 
 /** A pod with the labels that its identity has, which policies select by. */
@@ -157,12 +156,17 @@ interface Hit {
 }
 
 function findingsOf(members: readonly Member[], member: Member, policy: UserPolicy): Finding[] {
-  const selectors = openSelectors(policy).flatMap((selector): OwnClusterSelector[] => {
+  const byEntity = policy.specs.flatMap((of) => {
+    const model = member.models.find((m) => m.of === of);
+    return model === undefined ? [] : entityRules(model, policy);
+  });
+  const byLabel = openSelectors(policy).flatMap((selector): OwnClusterSelector[] => {
     const of = policy.specs.find(({ path }) => selector.path.startsWith(`${path}.`));
     const spec = member.models.find((m) => m.of === of);
     const isPlain = selector.verdict === "allow" && selector.peers === "pods" && !selector.emptyLabel;
     return spec === undefined || !isPlain ? [] : [{ ...spec, policy, selector }];
   });
+  const selectors = [...(member.isLocal ? byLabel : []), ...byEntity];
   return (["ingress", "egress"] as const).flatMap((direction) => {
     const hits = selectors
       .filter((one) => one.selector.direction === direction && selectsByLabel(one))
@@ -282,9 +286,13 @@ function findingFor(member: Member, policy: UserPolicy, hits: readonly Hit[]): F
   const clients = shortList([...new Set(hits.flatMap((h) => h.clients))], 3);
   const places = [...new Set(hits.map((h) => h.one.selector.path))].join(" and ");
   const far = others.join(" and ");
+  const isEntity = hits.every(({ one }) => one.besideEntity !== undefined);
+  const means = isEntity
+    ? `lets the entity "cluster" through in ${places}, which means ${cluster} only, whatever ${setting} is`
+    : `names no cluster in ${places}, so with ${setting} it means pods of ${cluster} only`;
   const effect = isIngress
-    ? `pods of ${far} with the labels that it lets in (${clients}) are shut out of ${cluster}'s backends of global service ${services}`
-    : `the pods of ${cluster} that it is about (${clients}) do not reach the backends of ${far} of global service ${services}, which have the labels that it allows`;
+    ? `pods of ${far} ${isEntity ? "" : "with the labels that it lets in "}(${clients}) are shut out of ${cluster}'s backends of global service ${services}`
+    : `the pods of ${cluster} that it is about (${clients}) do not reach the backends of ${far} of global service ${services}${isEntity ? "" : ", which have the labels that it allows"}`;
   const steps = [...new Map(hits.map(({ one }) => [one.selector.path, one])).values()].map((one) =>
     namingClusters(one, [cluster, ...others]),
   );
@@ -296,7 +304,7 @@ function findingFor(member: Member, policy: UserPolicy, hits: readonly Hit[]): F
   return findingOf("policy-own-cluster-only", {
     cluster: member.snapshot.name,
     subject: `policy ${policy.namespace === "" ? "" : `${policy.namespace}/`}${policy.name} of ${member.snapshot.name}`,
-    message: `${titleOf(policy)} of ${cluster} names no cluster in ${places}, so with ${setting} it means pods of ${cluster} only: ${effect}, and their requests that are sent there are dropped`,
+    message: `${titleOf(policy)} of ${cluster} ${means}: ${effect}, and their requests that are sent there are dropped`,
     next: `if pods of ${far} are meant too: ${command}; otherwise keep the service from sending requests there, with ${isIngress ? "the annotation service.cilium.io/shared" : "the annotation service.cilium.io/global"} "false" in ${cluster}`,
   });
 }

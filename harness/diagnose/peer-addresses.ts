@@ -1,7 +1,9 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf, pathTo } from "./parts.ts";
+import { known, nameOf, pathTo, wholeConfig } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, restart } from "./repairs.ts";
 
 /** A peer contacted at a port or an address that its clustermesh-apiserver does not have, or that is not the peer's alone. */
@@ -13,6 +15,8 @@ export function peerAddresses(mesh: MeshSnapshot): Finding[] {
       const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
       if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
+      if (apiserver.type === "LoadBalancer" && apiserver.loadBalancerIp === "")
+        return [withoutAddress(cluster, { contact, peer, apiserver })];
       return [
         ...wrongPort(cluster, contact, apiserver),
         ...wrongAddress(cluster, { contact, peer, apiserver }),
@@ -101,18 +105,42 @@ function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: Servic
   ];
 }
 
-/** A load balancer whose address is not in the API, or a name that was not resolved, is not judged. */
-function wrongAddress(
-  cluster: ClusterSnapshot,
-  {
-    contact,
-    peer,
-    apiserver,
-  }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
-): Finding[] {
+interface Contacted {
+  readonly contact: Contact;
+  readonly peer: ClusterSnapshot;
+  readonly apiserver: ServiceState;
+}
+
+const excluded = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/** Nothing assigned it one. Cilium's Node IPAM takes addresses of nodes, without those that have a label (cilium#38793). */
+function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding {
+  const nodes = known(peer.nodes);
+  const isByNodes = wholeConfig(peer)?.["default-lb-service-ipam"] === "nodeipam";
+  const isExcluded = isByNodes && nodes.length > 0 && nodes.every((n) => n.labels?.[excluded] !== undefined);
+  const title = `service ${apiserver.namespace}/${apiserver.name} of ${peer.name}`;
+  const why = isExcluded
+    ? `: Node IPAM has no node to take one from, because ${shortList(
+        nodes.map((n) => n.name),
+        3,
+      )} have the label ${excluded}`
+    : "";
+  const next = isExcluded
+    ? shellQuote(["kubectl", "label", `node/${nodes.at(-1)?.name}`, `${excluded}-`])
+    : `see what should assign it: ${shellQuote(["kubectl", "-n", apiserver.namespace, "describe", `service/${apiserver.name}`])}, then Cilium's pools (kubectl get ciliumloadbalancerippools) or the provider's controller`;
+  return findingOf("apiserver-without-address", {
+    cluster: peer.name,
+    subject: title,
+    message: `${title} is of type LoadBalancer and has no address${why}; ${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "is" : "are"} not connected to it`,
+    next: isExcluded ? `in ${peer.name}: ${next}` : next,
+  });
+}
+
+/** A name that was not resolved is not judged. */
+function wrongAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
   const { type, loadBalancerIp, clusterIps = [], clusterIp, addresses = [] } = apiserver;
   const balanced = type === "LoadBalancer";
-  if (contact.addresses.length === 0 || (balanced && loadBalancerIp === "")) return [];
+  if (contact.addresses.length === 0) return [];
   const nodes = [
     ...known(peer.nodes).map((n) => n.address),
     ...known(peer.ciliumNodes).flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),

@@ -18,6 +18,20 @@ const commandsOf = (over: Partial<ClusterSnapshot>): string[] => {
 };
 const others = east.pods.ok ? east.pods.value.filter((p) => p.namespace === "shop") : [];
 
+test("a kvstore that refuses every write, before what is missing because of it", () => {
+  const text = "etcdserver: mvcc: database space exceeded";
+  const full = (times: number): RefusedRequest => ({
+    ...{ container: "apiserver", text, times, atMs: Date.parse("2026-11-21T09:59:10Z") },
+  });
+  const [first] = causesOf(meshWith({ refusedRequests: ok([full(9)]) }));
+  expect(first).toMatchObject({
+    ...{ id: "kvstore-full", severity: "broken", cluster: "east" },
+    message: expect.stringMatching(/^etcd of clustermesh-apiserver of east is full .* container apiserver/),
+    next: expect.stringContaining("rollout restart deployment/clustermesh-apiserver"),
+  });
+  expect(idsOf({ refusedRequests: ok([full(1)]) })).toEqual(["kvstore-full suspect"]);
+});
+
 describe("a missing permission", () => {
   // The evidence is of 10:00.
   const refused = (over: Partial<RefusedRequest> = {}): RefusedRequest => ({

@@ -6,7 +6,7 @@ import type { Refusal, Right } from "#harness/semantics/refusals.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { kubectl } from "./parts.ts";
 import { type Refused, refusedOf } from "./refused-sources.ts";
-import { helmUpgrade } from "./repairs.ts";
+import { apiserver, helmUpgrade, restart } from "./repairs.ts";
 import { askedBy, deadWebhooks, denyingWebhook, silentWebhook } from "./webhooks.ts";
 
 /** What the API servers refuse to Cilium, and to backends of the mesh: what was not written is missing everywhere after. */
@@ -34,6 +34,7 @@ const kinds: Readonly<Record<Exclude<Refusal["kind"], "terminating">, Say>> = {
   "policy-denied": deniedByPolicy,
   quota: exceededQuota,
   conversion: failedConversion,
+  "kvstore-full": fullKvstore,
 };
 
 const severityOf = (refused: readonly Refused[]): Finding["severity"] =>
@@ -101,6 +102,17 @@ function exceededQuota(cluster: ClusterSnapshot, name: string, refused: readonly
       : kubectl(namespace, "describe", `resourcequota/${name}`);
   const next = `raise its limit, or remove what uses it up: ${look}`;
   return refusedBy(cluster, `ResourceQuota ${name}`, refused, next);
+}
+
+/** Reads and deletions go on, so connections look healthy; what is new is missing in every cluster. */
+function fullKvstore(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+  return findingOf("kvstore-full", {
+    severity: severityOf(refused),
+    cluster: cluster.name,
+    subject: `the kvstore of ${cluster.name}`,
+    message: `etcd of ${name} of ${cluster.name} is full (alarm NOSPACE) and refuses every write of ${askedBy(refused)}: ${refused[0]?.refusal.text ?? ""}`,
+    next: `start it empty, because it is filled again from the API server and the peers: ${restart(cluster, apiserver)}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`,
+  });
 }
 
 function failedConversion(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {

@@ -141,6 +141,35 @@ test("the right port of a peer", () => {
   expect(causesOf(mesh).find((f) => f.id === "peer-port")?.next).toContain("to 32379, unless it is already");
 });
 
+test("clustermesh-apiserver without an address, and nodes that Node IPAM may not take", () => {
+  const label = "node.kubernetes.io/exclude-from-external-load-balancers";
+  const meshOf = (labels: Record<string, string>, config: Record<string, string>, ready = false) => {
+    const nodes = west.nodes.ok ? west.nodes.value.map((n) => ({ ...n, labels })) : [];
+    const services = west.services.ok
+      ? west.services.value.map((s) =>
+          s.name === "clustermesh-apiserver" ? { ...s, type: "LoadBalancer", loadBalancerIp: "" } : s,
+        )
+      : [];
+    const peers = { west: ["https://west.mesh.cilium.io:2379"] };
+    return meshWith(
+      { peers: ok({ agents: peers, kvstoreMesh: peers }), kvstoreMesh: ok([remote("west", 2, ready)]) },
+      { ...withSettings(west, config), nodes: ok(nodes), services: ok(services) },
+    );
+  };
+  const found = (...of: Parameters<typeof meshOf>) =>
+    causesOf(meshOf(...of)).find((f) => f.id === "apiserver-without-address");
+  const byNodes = { "default-lb-service-ipam": "nodeipam" };
+  expect(found({ [label]: "" }, byNodes)).toMatchObject({
+    cluster: "west",
+    message: expect.stringContaining(`have the label ${label}`),
+    next: expect.stringMatching(/^in west: kubectl label node\/\S+ node\.kubernetes\.io\/exclude\S+-$/),
+  });
+  expect(found({}, byNodes)?.message).toMatch(/has no address; KVStoreMesh of east is not connected to it$/);
+  expect(found({ [label]: "" }, {})?.next).toContain("describe service/clustermesh-apiserver");
+  // A peer may contact it in another way.
+  expect(found({ [label]: "" }, byNodes, true)).toBeUndefined();
+});
+
 test("a cluster id that the identities contradict", () => {
   const mesh = meshWith(
     {},

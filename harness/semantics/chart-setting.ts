@@ -22,7 +22,7 @@ export interface ChartSetting {
   readonly defaults: Readonly<Record<string, string | null>>;
   readonly kind: ChangeKind;
   readonly means: string;
-  readonly onlyWith?: OnlyWith;
+  readonly onlyWith?: OnlyWith | readonly OnlyWith[];
   /** The chart keeps the old default where `upgradeCompatibility` is below this minor. */
   readonly compatibleBelow?: string;
   /** The value, as YAML, that does what a chart without the setting did. */
@@ -56,8 +56,12 @@ export const withIngress = ifOn("enable-ingress-controller", "ingressController.
 export const withProxy = ifOn("enable-l7-proxy", "l7Proxy", "true");
 export const withGateways = ifOn("enable-gateway-api", "gatewayAPI.enabled");
 export const withMcsApi = ifOn("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled");
-export const renewedByHelm: OnlyWith = {
-  value: "clustermesh.apiserver.tls.auto.method",
-  is: "helm",
-  chart: "helm",
+const madeByChart: OnlyWith = {
+  value: "clustermesh.apiserver.tls.auto.enabled",
+  is: "true",
+  chart: "true",
 };
+export const renewedByHelm: readonly OnlyWith[] = [
+  madeByChart,
+  { value: "clustermesh.apiserver.tls.auto.method", is: "helm", chart: "helm" },
+];

@@ -14,6 +14,8 @@ interface RemovedValue {
   readonly refused: boolean;
   /** Without it Cilium does what it did with it. */
   readonly isHarmless?: true;
+  /** The value that must be on, or nothing reads it. */
+  readonly with?: string;
 }
 
 /** Values that decide on a mesh or are common, which charts before this minor had. */
@@ -68,12 +70,14 @@ const removedValues: readonly RemovedValue[] = [
     removed: "1.19",
     instead: "l2podAnnouncements.interfacePattern",
     refused: false,
+    with: "l2podAnnouncements.enabled",
   },
   ...(
     [
       ["hubble.redact.kafka.apiKey", "Cilium 1.20 has no Kafka support"],
       ["preflight.tofqdnsPreCache", "it was for the upgrade from Cilium 1.3"],
       ["encryption.ipsec.interface", "it has had no effect since Cilium 1.18"],
+      ["clustermesh.apiserver.tls.enableSecrets", "Secrets hold the certificates, and values no longer"],
     ] as const
   ).map(
     // Documentation/operations, upgrade notes of 1.20, removed options.
@@ -102,12 +106,14 @@ const removedValues: readonly RemovedValue[] = [
     removed: "1.20",
     instead: "encryption.strictMode.egress.cidr",
     refused: false,
+    with: "encryption.strictMode.enabled",
   },
   {
     path: "encryption.strictMode.allowRemoteNodeIdentities",
     removed: "1.20",
     instead: "encryption.strictMode.egress.allowRemoteNodeIdentities",
     refused: false,
+    with: "encryption.strictMode.enabled",
   },
   ...["extraDnsNames", "extraIpAddresses"].map((name) => ({
     path: `clustermesh.apiserver.tls.server.${name}`,
@@ -165,9 +171,11 @@ const isTrue = (value: unknown): boolean =>
 
 /** Values that the chart of a version ignores. One that it removed and that asked for nothing is none. */
 export function ignoredValues(values: Readonly<Record<string, unknown>>, version: string): IgnoredValue[] {
-  const byTable = removedValues.flatMap(({ path, removed, instead, refused, isHarmless }): IgnoredValue[] => {
+  const byTable = removedValues.flatMap((row): IgnoredValue[] => {
+    const { path, removed, instead, refused, isHarmless } = row;
     const value = valueAt(values, path);
-    const isAsked = refused ? isSeen(path, value) : !isNone(value) && !isOff(value);
+    const isRead = row.with === undefined || isOn(valueAt(values, row.with));
+    const isAsked = isRead && (refused ? isSeen(path, value) : !isNone(value) && !isOff(value));
     if (!isAsked || !isAtLeast(version, removed)) return [];
     const [word = "", note] = instead.split(": ");
     return [

@@ -34,11 +34,39 @@ export interface SpecModel {
   readonly model: ModelPolicy;
 }
 
-/** A selector without a cluster label, where it is in its policy. */
+/** What means pods of the own cluster only: a selector without a cluster label, or the entity `cluster`, in its policy. */
 export interface OwnClusterSelector extends SpecModel {
   readonly policy: UserPolicy;
   readonly selector: OpenSelector;
+  /** The key of the rule that holds selectors of pods, beside the entity. */
+  readonly besideEntity?: "fromEndpoints" | "toEndpoints";
 }
+
+const entityKeys = [
+  ["ingress", "fromEntities", "fromEndpoints"],
+  ["egress", "toEntities", "toEndpoints"],
+] as const;
+
+/**
+ * The rules of a spec that let the entity `cluster` through: it means endpoints of the own cluster only
+ * (cilium#26879; pkg/policy/api/entity.go), whatever the default for selectors is.
+ */
+export const entityRules = ({ of, model }: SpecModel, policy: UserPolicy): OwnClusterSelector[] =>
+  entityKeys.flatMap(([direction, entities, besideEntity]) =>
+    listOf(of.spec[direction]).flatMap((rule, i): OwnClusterSelector[] =>
+      Array.isArray(rule[entities]) && rule[entities].includes("cluster")
+        ? [
+            {
+              ...{ of, model, policy, besideEntity },
+              selector: {
+                path: `${of.path}.${direction}[${i}].${entities}`,
+                ...{ direction, verdict: "allow", peers: "pods", matches: () => true },
+              },
+            },
+          ]
+        : [],
+    ),
+  );
 
 /** From the spec to the peer: the selector, or what holds a NetworkPolicy's. */
 const peerSteps = ({ of, selector }: OwnClusterSelector): Steps =>
@@ -50,6 +78,7 @@ const selectorSteps = (one: OwnClusterSelector): Steps =>
 
 /** Whether it selects by a label of pods or of their namespace, and not every pod. */
 export function selectsByLabel(one: OwnClusterSelector): boolean {
+  if (one.besideEntity !== undefined) return true;
   const peer = valueAtSteps(one.of.spec, peerSteps(one));
   if (!isMapping(peer)) return false;
   const selectors = one.policy.kind === "NetworkPolicy" ? [peer.podSelector, peer.namespaceSelector] : [peer];
@@ -64,6 +93,16 @@ const inClusters = (clusters: readonly string[]) => ({
 
 /** A step of a JSON patch that lets the selector select from these clusters. */
 export function namingClusters(one: OwnClusterSelector, clusters: readonly string[]): Json {
+  if (one.besideEntity !== undefined) {
+    const rule = [...stepsOf(one.of.path), ...peerSteps(one).slice(0, -1)].join("/");
+    const value = { matchExpressions: [inClusters(clusters)] };
+    const isThere = Array.isArray(
+      valueAtSteps(one.of.spec, [...peerSteps(one).slice(0, -1), one.besideEntity]),
+    );
+    return isThere
+      ? { op: "add", path: `/${rule}/${one.besideEntity}/-`, value }
+      : { op: "add", path: `/${rule}/${one.besideEntity}`, value: [value] };
+  }
   const steps = selectorSteps(one);
   const place = `/${[...stepsOf(one.of.path), ...steps].join("/")}`;
   const expression = inClusters(clusters);
@@ -84,6 +123,14 @@ function changedAt(value: unknown, [step, ...rest]: Steps, change: (value: unkno
 
 /** The spec with that selector selecting from these clusters. */
 const amended = (one: OwnClusterSelector, clusters: readonly string[]): Json =>
+  one.besideEntity === undefined
+    ? namedIn(one, clusters)
+    : (changedAt(one.of.spec, [...peerSteps(one).slice(0, -1), one.besideEntity], (selectors) => [
+        ...(Array.isArray(selectors) ? selectors : []),
+        { matchExpressions: [inClusters(clusters)] },
+      ]) as Json);
+
+const namedIn = (one: OwnClusterSelector, clusters: readonly string[]): Json =>
   changedAt(one.of.spec, selectorSteps(one), (selector) => {
     const before = isMapping(selector) ? selector : {};
     const { matchExpressions } = before as Selector;

@@ -1,6 +1,6 @@
 import { given } from "#harness/lib/given.ts";
 
-/** Why an API server refuses requests: what is the same for all of them, and its own words. */
+/** Why an API server, or a kvstore, refuses requests: what is the same for all of them, and its own words. */
 export interface Refusal {
   readonly kind:
     | "webhook-silent"
@@ -9,8 +9,9 @@ export interface Refusal {
     | "forbidden"
     | "quota"
     | "conversion"
-    | "terminating";
-  /** The webhook, policy, quota, kind of object or namespace; of `forbidden` the user. */
+    | "terminating"
+    | "kvstore-full";
+  /** The webhook, policy, quota, kind of object, namespace or kvstore; of `forbidden` the user. */
   readonly name: string;
   /** Empty if nothing more is said. */
   readonly why: string;
@@ -44,7 +45,7 @@ interface Reader {
   readonly read: (found: RegExpExecArray) => Omit<Refusal, "kind" | "text">;
 }
 
-/** The API server writes these; the first that fits counts. */
+/** The API server writes these, and etcd the last; the first that fits counts. */
 const readers: readonly Reader[] = [
   {
     // apiserver/pkg/admission/plugin/webhook/errors/statuserror.go and .../validating/dispatcher.go
@@ -103,6 +104,14 @@ const readers: readonly Reader[] = [
     begin: /unable to create new content in namespace /,
     pattern: /^unable to create new content in namespace ([\w.-]{1,253}) because it is being terminated/,
     read: ([, name = ""]) => ({ name, why: "" }),
+  },
+  {
+    // ErrNoSpace, etcd's api/v3rpc/rpctypes/error.go: the alarm NOSPACE is on (cilium#1172).
+    kind: "kvstore-full",
+    words: "database space exceeded",
+    begin: /etcdserver: mvcc: database space exceeded/,
+    pattern: /^etcdserver: mvcc: database space exceeded/,
+    read: () => ({ name: "clustermesh-apiserver", why: "" }),
   },
 ];
 

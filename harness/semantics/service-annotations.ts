@@ -82,8 +82,9 @@ function contradictions(annotations: Readonly<Record<string, string>>): Annotati
       {
         of: now,
         what: `${now} is ${a}, ${old} is ${b}: the first counts`,
-        next: `remove ${old}`,
-        breaks: false,
+        next: `set ${now} to ${b} if that is what is meant, and remove ${old}`,
+        // The service is not joined, although an annotation says so, or the other way round.
+        breaks: now !== annotation.affinity,
       },
     ];
   });

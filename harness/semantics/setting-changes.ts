@@ -57,8 +57,8 @@ export function readSetting(
   return inConfig ?? extra ?? textOf(valueAt(values ?? {}, value)) ?? chart;
 }
 
-const holds = (condition: OnlyWith | undefined, of: ClusterSettings): boolean =>
-  condition === undefined || readSetting(condition, of) === condition.is;
+const holds = (conditions: ChartSetting["onlyWith"] = [], of: ClusterSettings): boolean =>
+  [conditions].flat().every((condition) => readSetting(condition, of) === condition.is);
 
 /** `upgradeCompatibility` asks the chart for the defaults of an older minor. */
 function isCompatibleBelow(minor: string, { values }: ClusterSettings): boolean {

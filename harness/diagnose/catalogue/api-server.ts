@@ -50,4 +50,14 @@ export const apiServerKinds = {
       "`cilium-dbg status --all-controllers`, the log of the container, or the events of the workload that the finding names.",
     remedy: "Exempt Cilium's objects from the policy, raise the quota, or bring the conversion webhook back.",
   },
+  "kvstore-full": {
+    layer: "control plane",
+    severity: "broken",
+    meaning:
+      "etcd of clustermesh-apiserver has reached its quota and refuses every write. Connections stay and old entries remain, so the mesh looks healthy; what was added since is missing in every cluster. `suspect` if it may be over.",
+    confirm:
+      "The log of container etcd says `alarm raised` with `NOSPACE`; so does `etcdctl alarm list` in it.",
+    remedy:
+      "Restart clustermesh-apiserver: its data are in an emptyDir, and are written anew. Then find what fills it, or raise its quota.",
+  },
 } as const satisfies Readonly<Record<string, FindingKind>>;

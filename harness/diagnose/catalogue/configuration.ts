@@ -123,6 +123,15 @@ export const configurationKinds = {
     remedy:
       "Where clustermesh.config.clusters names the peer, `helm upgrade` writes the entry anew; otherwise add it there, or use `cilium clustermesh connect`. Then restart clustermesh-apiserver and the agents. Secrets made by another tool need both names.",
   },
+  "apiserver-without-address": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "clustermesh-apiserver's service is of type LoadBalancer and has no address, and a peer is not connected to it. Cilium's Node IPAM assigns none if every node has the label that excludes it from load balancers.",
+    confirm: "`kubectl -n kube-system get service clustermesh-apiserver`: EXTERNAL-IP is `<pending>`.",
+    remedy:
+      "Give Cilium a pool of addresses, or see why the provider's controller or Node IPAM assigns none; or use a NodePort.",
+  },
   "peer-port": {
     layer: "configuration",
     severity: "broken",

@@ -23,6 +23,21 @@ test.each([
   expect(lines).toEqual([expect.stringContaining("lists nobody, and not beta (beta has enabled: false)")]);
 });
 
+test("a peer that is contacted at another port than its node port", async () => {
+  const files = (port: number, type: string) => ({
+    "alpha.yaml": values("alpha", 1, [{ name: "beta", ips: ["192.0.2.1"], port }]),
+    "beta.yaml": values("beta", 2, [{ name: "alpha" }], {
+      useAPIServer: true,
+      apiserver: { service: { type } },
+    }),
+  });
+  expect(await firstLines(files(2379, "NodePort"))).toEqual([
+    "alpha: port of peer beta: contacts it at port 2379; its clustermesh-apiserver is a NodePort at 32379 [yes]",
+  ]);
+  expect(await firstLines(files(32379, "NodePort"))).toEqual([]);
+  expect(await firstLines(files(2379, "LoadBalancer"))).toEqual([]);
+});
+
 test("peers of which there is no file are named", async () => {
   const { differences } = await draftOf({
     "alpha.yaml": values("alpha", 1, [{ name: "beta" }, { name: "gamma" }]),

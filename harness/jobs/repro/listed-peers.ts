@@ -34,6 +34,33 @@ export function unlistedPeers(clusters: readonly SourceCluster[]): Problem[] {
   });
 }
 
+/** The chart's own node port (values.yaml, clustermesh.apiserver.service.nodePort). */
+const chartNodePort = 32_379;
+
+/** Peers that are contacted on their nodes at a port that is not the one of their NodePort service. */
+export function wrongPeerPorts(clusters: readonly SourceCluster[]): Problem[] {
+  return clusters.flatMap((c) =>
+    [...peersOf(c)].flatMap(([name, peer]): Problem[] => {
+      const other = clusters.find((o) => o !== c && o.name === name);
+      const [port, ips] = [Number(at({ peer }, "peer.port")), at({ peer }, "peer.ips")];
+      const isRead = other !== undefined && Number.isInteger(port) && Array.isArray(ips) && ips.length > 0;
+      if (!isRead || at({ peer }, "peer.enabled") === false) return [];
+      const service = "clustermesh.apiserver.service";
+      const nodePort = Number(at(other.values, `${service}.nodePort`) ?? chartNodePort);
+      if (at(other.values, `${service}.type`) !== "NodePort" || port === nodePort) return [];
+      return [
+        {
+          cluster: c.name,
+          field: `port of peer ${name}`,
+          inSource: `contacts it at port ${port}; its clustermesh-apiserver is a NodePort at ${nodePort}`,
+          inLab: "the lab's own ports",
+          matters: "yes",
+        },
+      ];
+    }),
+  );
+}
+
 /** Peers of which the source has no file. */
 export function unknownPeers(clusters: readonly SourceCluster[]): Difference[] {
   const names = clusters.map((c) => c.name);

@@ -2,6 +2,7 @@ import type { SourceCluster, SourceObject } from "#harness/model/source-environm
 import { policyLimits } from "#harness/semantics/policy-limits.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
 import type { Say } from "./say.ts";
+import { hasMcsApi } from "./source-settings.ts";
 import {
   bare,
   isUsers,
@@ -12,7 +13,6 @@ import {
   type Workload,
   workloadsOf,
 } from "./stand-ins.ts";
-import { at } from "./values-at.ts";
 
 type Manifest = Record<string, unknown>;
 
@@ -228,8 +228,7 @@ function clusterwideOf(
 /** Nothing creates the kinds of the MCS-API unless Cilium's operator does. */
 function exportsOf(c: SourceCluster, say: Say): SourceObject[] {
   const own = c.serviceExports.filter(isUsers);
-  const isOn =
-    at(c.values, "clustermesh.mcsapi.enabled") === true || c.config["clustermesh-enable-mcs-api"] === "true";
+  const isOn = hasMcsApi(c);
   for (const o of own)
     if (isOn) say(nameOf(o), "as it is", "as it is");
     else

@@ -1,6 +1,9 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 
-/** What programs print for people: not every value is in it, and none in a form that can be read back. */
+/**
+ * What programs print for people: not every value is in it, and none in a form that can be read back. And templates whose
+ * lines are comments to YAML: `id: #@ data.values.id` would be no id at all.
+ */
 interface Printed {
   readonly is: (text: string) => boolean;
   readonly what: string;
@@ -15,6 +18,16 @@ const ofDescribe = (is: RegExp, command: string): Printed => ({
 });
 
 const forms: readonly Printed[] = [
+  {
+    is: (text) => /^#@data\/values/m.test(text),
+    what: "data values of ytt, which are not those of a chart",
+    remedy: "give what `ytt` prints for each cluster, from the template and its data values",
+  },
+  {
+    is: (text) => /^(?:[^"'#\n]*:)?\s*#@/m.test(text),
+    what: "a template of ytt, which is not filled in here",
+    remedy: "give what `ytt` prints for each cluster, from the template and its data values",
+  },
   ofDescribe(/^ {2,}Kubelet Version: /m, "kubectl get nodes -o yaml"),
   ofDescribe(/^Name: +cilium-config\n/, "kubectl get configmap cilium-config -n kube-system -o yaml"),
   ofDescribe(/^/, "kubectl get KIND -A -o yaml"),
@@ -30,7 +43,7 @@ const forms: readonly Printed[] = [
   },
 ];
 
-/** Throws `config-invalid` for a text that a program printed for people. */
+/** Throws `config-invalid` for a text that a program printed for people, and for a template that looks like values. */
 export function refusePrinted(text: string, path: string): void {
   // As it is copied from a terminal.
   const own = text.replace(/^(?:\s*\n|[$#>] ?(?:kubectl|helm|oc) .*\n)+/, "");

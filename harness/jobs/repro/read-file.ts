@@ -8,6 +8,7 @@ import type { Note } from "#harness/model/source-environment.ts";
 import { byCluster, joined } from "./by-cluster.ts";
 import { networksOf } from "./cluster-networks.ts";
 import { hasInstallCommand, installCommands } from "./commands/install-commands.ts";
+import { commandsInPod } from "./commands/pod-commands.ts";
 import { applicationsOf } from "./gitops/application-set.ts";
 import { fleetTargets } from "./gitops/fleet.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
@@ -213,6 +214,8 @@ function documentPieces(value: unknown, reading: Reading): Piece[] {
   if (found.length > 0)
     return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
   if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
+  const commands = commandsInPod(document);
+  if (commands.length > 0) return fromCommands(commands.join("\n"), reading);
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, reading);
 }

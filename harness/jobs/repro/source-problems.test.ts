@@ -104,7 +104,7 @@ describe("what breaks the mesh in the source itself", () => {
       "two CAs",
       { values: { tls: { ca: { cert: "YQ==" } } } },
       { values: { tls: { ca: { cert: "Yg==" } } } },
-      "CA differs",
+      "tls.ca.cert is not the same certificate: one in alpha; another in beta",
     ],
   ] as [string, Side, Side, string][])("%s", async (_, a, b, message) => {
     expect((await problemsOf(a, b)).join("\n")).toContain(message);

@@ -17,9 +17,9 @@ import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { peersOf, unlistedPeers } from "./listed-peers.ts";
+import { peersOf, unlistedPeers, wrongPeerPorts } from "./listed-peers.ts";
 import { fromChart } from "./pod-network.ts";
-import { settingsOf } from "./source-settings.ts";
+import { hasMcsApi, settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -37,7 +37,9 @@ export function sourceProblems(
     ...settingsThatDiffer(clusters),
     ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
+    ...wrongPeerPorts(clusters),
     ...authModeProblems(clusters),
+    ...mcsInPart(clusters),
     ...clusters.flatMap(wrongNames),
     ...clusters.flatMap(wrongIds),
     ...versionsApart(clusters),
@@ -168,17 +170,42 @@ function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
       matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
     }),
   );
-  const cas = clusters.map((c) => at(c.values, "tls.ca.cert"));
-  if (cas.every((ca) => typeof ca === "string" && ca !== "") && new Set(cas).size > 1)
-    rows.push({
+  return [...rows, ...differentCas(clusters)];
+}
+
+/** An export is imported only where MCS-API is on too. */
+function mcsInPart(clusters: readonly SourceCluster[]): Problem[] {
+  const [on, off] = [clusters.filter(hasMcsApi), clusters.filter((c) => !hasMcsApi(c))];
+  const exported = on.flatMap((c) => c.serviceExports);
+  if (off.length === 0 || exported.length === 0) return [];
+  return [
+    {
+      cluster: namesOf(...clusters),
+      field: "MCS-API differs",
+      inSource: `on in ${namesOf(...on)}, off in ${namesOf(...off)}: what the first export is not imported in the others`,
+      inLab: "as it is",
+      matters: "yes",
+    },
+  ];
+}
+
+/** Certificates are compared as they are written: two CAs can have the same name. */
+function differentCas(clusters: readonly SourceCluster[]): Problem[] {
+  const groups = Map.groupBy(clusters, (c) => {
+    const ca = at(c.values, "tls.ca.cert");
+    return typeof ca === "string" ? ca.trim() : "";
+  });
+  if (groups.has("") || groups.size < 2) return [];
+  const alike = [...groups.values()].map((of, i) => `${i === 0 ? "one" : "another"} in ${namesOf(...of)}`);
+  return [
+    {
       cluster: namesOf(...clusters),
       field: "CA differs",
-      inSource:
-        "tls.ca.cert is another certificate in each: clusters refuse one another, unless a bundle trusts both",
+      inSource: `tls.ca.cert is not the same certificate: ${alike.join("; ")}: clusters with different ones refuse one another, unless a bundle trusts both`,
       inLab: "one CA for all clusters",
       matters: "perhaps",
-    });
-  return rows;
+    },
+  ];
 }
 
 function inLabOf(key: string, values: readonly string[]): string {

@@ -79,3 +79,7 @@ function extraConfig(values: SourceCluster["values"]): Record<string, string> {
   if (typeof extra !== "object" || extra === null) return {};
   return Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, String(value)]));
 }
+
+/** Whether Cilium's operator serves the MCS-API. */
+export const hasMcsApi = ({ values, config }: SourceCluster): boolean =>
+  at(values, "clustermesh.mcsapi.enabled") === true || config["clustermesh-enable-mcs-api"] === "true";

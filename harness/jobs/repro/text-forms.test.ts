@@ -63,4 +63,16 @@ describe("what tools print of a cluster", () => {
       services: [{ metadata: { name: "s" } }],
     });
   });
+
+  test.each([
+    ["words", ["cilium", "install", "--version=1.16.5", "--set=cluster.name=alpha", "--set", "cluster.id=2"]],
+    ["a shell", ["/bin/sh", "-ec", "cilium install --version 1.16.5 --set cluster.name=alpha,cluster.id=2"]],
+  ])("a patch of Talos whose Job installs Cilium, by %s", async (_, command) => {
+    const job = {
+      ...{ apiVersion: "batch/v1", kind: "Job", metadata: { name: "install" } },
+      spec: { template: { spec: { containers: [{ name: "cli", command }] } } },
+    };
+    const patch = { cluster: { inlineManifests: [{ name: "install", contents: toYaml(job) }] } };
+    expect(await first(toYaml(patch))).toMatchObject({ name: "alpha", id: 2, cilium: "1.16.5" });
+  });
 });

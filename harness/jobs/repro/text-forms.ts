@@ -49,12 +49,13 @@ export const listedVersion = (releases: readonly Values[]): string | undefined =
     ({ chart }) => /^(?:rke2-)?cilium-v?(\d+\.\d+\.\d+\S*)$/.exec(String(chart))?.[1] ?? [],
   )[0];
 
-/** The manifests and networks that a machine configuration of Talos holds; undefined of any other document. */
+/** The manifests and networks in a machine configuration of Talos, or in a patch of one; undefined of any other document. */
 export function talosCluster(
   { machine, cluster }: Values,
   place: string,
 ): { readonly documents: readonly YamlDocument[]; readonly networking: Networking } | undefined {
-  if (!isMapping(machine) || !isMapping(cluster)) return undefined;
+  if (!isMapping(cluster) || !(isMapping(machine) || Array.isArray(cluster.inlineManifests)))
+    return undefined;
   const inline = Array.isArray(cluster.inlineManifests) ? cluster.inlineManifests : [];
   const network = isMapping(cluster.network) ? cluster.network : {};
   const joined = (list: unknown): string =>

@@ -21,6 +21,7 @@ export interface Part {
 const order = [
   "mesh-unhealthy",
   "value-refused",
+  "image-pinned",
   "value-ignored",
   "cluster-id",
   "cluster-networks",

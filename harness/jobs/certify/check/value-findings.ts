@@ -4,6 +4,7 @@ import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
 import { isKnownValue } from "#harness/semantics/chart-values.ts";
 import { type IgnoredValue, ignoredValues, isRemovedValue } from "#harness/semantics/ignored-values.ts";
+import { imagePins } from "#harness/semantics/image-pins.ts";
 import { besideRead } from "#harness/semantics/releases-read.ts";
 import { isRepeatedKey, isUnusedValue } from "../../repro/part.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
@@ -17,7 +18,11 @@ import type { Found } from "./found.ts";
 export function valueFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Found[] {
   const ofValues = clusters.flatMap((cluster): Found[] => {
     const refused = refusedValues(cluster.source.written ?? {}, cluster.to);
-    return [...refused, ...ignored(cluster, refused)].map((finding) => ({ cluster: cluster.name, finding }));
+    const pins = imagePins(cluster.source.values, cluster.to);
+    return [...refused, ...pins, ...ignored(cluster, refused)].map((finding) => ({
+      cluster: cluster.name,
+      finding,
+    }));
   });
   const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
   const together = sourceProblems(sources, defects).filter(
@@ -83,9 +88,13 @@ function ignored(
     return isOutside && !isKnownValue(path) && !isRemovedValue(path) ? undefined : !unread.has(path);
   };
   return ignoredValues(source.values, to)
-    .filter(({ path }) => !refused.some(({ message }) => message.includes(` value ${path},`)))
+    .filter(({ path }) => !refused.some(({ message }) => tells(message, path)))
     .map((value) => findingOf(value, to, isRead(value.path)));
 }
+
+/** Whether it is about a value, or about the certificate of a key. */
+const tells = (message: string, path: string): boolean =>
+  [path, path.replace(/\.key$/, ".cert")].some((p) => message.includes(` value ${p},`));
 
 /** Whether Cilium does what a value asks for without it. */
 const isDoneAnyway = ({ value, isWritten = false, isHarmless, note = "" }: IgnoredValue): boolean =>
@@ -156,6 +165,8 @@ const remedies: readonly (readonly [field: string, remedy: string])[] = [
     "clustermesh.config.clusters",
     "add the missing clusters to clustermesh.config.clusters, or leave the files of clusters that are not in the mesh out",
   ],
+  ["port of peer", "set the port in clustermesh.config.clusters to the node port of the peer's service"],
+  ["MCS-API differs", "set clustermesh.mcsapi.enabled: true in every cluster that exports or imports"],
   ["CA differs", "use one CA in all clusters, or tls.caBundle with all of them"],
   ["clustermesh.useAPIServer", "set clustermesh.useAPIServer: true"],
 ];
