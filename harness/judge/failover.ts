@@ -178,32 +178,21 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   if (move === undefined) return judged(losses, { what, facts, rig, machine: stateOf(point, controlPlane) });
   const announcedMs = controlPlane.announcedMs ?? 0;
   const moves = moveTroubles(what, point, { ...move, announcedMs });
-  const ofMesh = lossTroubles(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
-  if (countOf(moves) === 0 && countOf(ofMesh) === 0 && losses.late.length > 0) {
-    const slow = slowKubernetes(what, { announcedMs, reportMs: controlPlane.delayMs }, { limits, rig });
-    if (slow.length > 0) return undecidedBecause([...losses.late, ...slow]);
-    return judged(ofMesh, { what, facts, rig, machine: stateOf(point, controlPlane) });
+  const since = (ms: number): Troubles =>
+    lossTroubles(what, lossesAfter(facts, point.away.sinceMs + Math.max(0, ms)), limits);
+  const ofMesh = since(announcedMs);
+  if (countOf(moves) > 0 || countOf(ofMesh) > 0 || losses.late.length === 0) {
+    const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
+    return judged(troubles, { what, facts, rig, machine: stateOf(point, controlPlane) });
   }
-  const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
-  return judged(troubles, { what, facts, rig, machine: stateOf(point, controlPlane) });
-}
-
-/**
- * Why lost time that is over the budget only with Kubernetes' own part leaves the verdict open. A budget bounds what the
- * mesh can answer for, and Kubernetes' part by itself, so that neither assumes a fast machine.
- */
-function slowKubernetes(
-  what: string,
-  { announcedMs, reportMs }: { readonly announcedMs: number; readonly reportMs: number },
-  { limits, rig }: { readonly limits: LossLimits; readonly rig: RigThresholds },
-): string[] {
-  const rest = `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget`;
-  if (announcedMs > limits.lostTimeMs) return [`${rest}: until then Kubernetes itself was slow`];
-  if (reportMs > rig.stallMs)
-    return [
-      `${rest}, but before the fault the API server reported a change only after ${formatMs(reportMs)} (limit ${hundredths(rig.stallMs)} ms), so when it changed is not known well enough`,
-    ];
-  return [];
+  // Only with Kubernetes' own part it is over the budget, which says nothing about the mesh.
+  const { delayMs } = controlPlane;
+  if (countOf(since(announcedMs - delayMs)) > 0)
+    return undecidedBecause([
+      ...losses.late,
+      `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget, but before the fault the API server reported a change only after ${formatMs(delayMs)}: counted from so much earlier, it is not`,
+    ]);
+  return judged(ofMesh, { what, facts, rig, machine: stateOf(point, controlPlane) });
 }
 
 /** The lost time from a moment on: until Kubernetes announces that backends are gone, no mesh can act. */

@@ -159,7 +159,6 @@ describe("traffic that must move", () => {
   test("counts from the change of the EndpointSlice: earlier the mesh cannot know", () => {
     expect(judged(1900, 1400).outcome).toBe("pass");
     expect(judged(3000, 1400).outcome).toBe("pass");
-    expect(judged(3000, 2000).outcome).toBe("pass");
     expect(judged(3500, 1400)).toMatchObject({
       outcome: "fail",
       reasons: [
@@ -169,29 +168,21 @@ describe("traffic that must move", () => {
     });
   });
 
-  test("leaves the verdict open where Kubernetes alone took more than the budget", () => {
-    expect(judged(3000, 2001)).toMatchObject({
+  test("counts from the earliest moment of the change that its error allows, or leaves the verdict open", () => {
+    // 1.8 s of 3.2 s are after the change, as it was reported.
+    expect(judged(3000, 1400, 190).outcome).toBe("pass");
+    expect(judged(3000, 1400, 210)).toMatchObject({
       outcome: "unknown",
       undecided: true,
       reasons: [
         expect.stringContaining("lost time of 3010 ms"),
-        expect.stringMatching(/2\.0s after the fault, it is within the budget: until then Kubernetes/),
+        expect.stringMatching(/reported a change only after 210ms: counted from so much earlier, it is not/),
       ],
     });
-  });
-
-  test("leaves the verdict open where the moment of the change is not known to 25 % of the budget", () => {
-    expect(judged(3000, 1400, 500).outcome).toBe("pass");
-    expect(judged(3000, 1400, 501)).toMatchObject({
-      outcome: "unknown",
-      undecided: true,
-      reasons: [
-        expect.stringContaining("lost time of 3010 ms"),
-        expect.stringContaining("reported a change only after 501ms (limit 500 ms)"),
-      ],
-    });
+    // However long Kubernetes takes: a slow machine makes the mesh no faster.
+    expect(judged(9000, 8000, 500).outcome).toBe("pass");
     // Without the excuse nothing is asked of it.
-    expect(judged(1500, 1400, 501).outcome).toBe("pass");
+    expect(judged(1500, 1400, 5000).outcome).toBe("pass");
   });
 });
 

@@ -21,7 +21,7 @@ export const budgetsSchema = z
       .positive()
       .default(2_000)
       .describe(
-        "Scale to zero: the lost time that a client may see while traffic moves to the other cluster, and the latest first answer of that cluster. Both count from the change of the EndpointSlice, which may take as long by itself.",
+        "Scale to zero: the lost time that a client may see while traffic moves to the other cluster, and the latest first answer of that cluster. A verdict counts both from the change of the EndpointSlice.",
       ),
     failbackMs: z
       .number()

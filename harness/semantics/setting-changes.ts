@@ -160,6 +160,7 @@ const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: s
   { setting: "cluster-name", value: "cluster.name", chart: "default" },
   { setting: "cluster-id", value: "cluster.id", chart: "0" },
   { setting: "kube-proxy-replacement", value: "kubeProxyReplacement", chart: "false" },
+  { setting: "enable-node-selector-labels", value: "nodeSelectorLabels", chart: "false" },
   { setting: "enable-bgp-control-plane", value: "bgpControlPlane.enabled", chart: "false" },
   { setting: "identity-allocation-mode", value: "identityAllocationMode", chart: "crd" },
   { setting: "enable-cilium-endpoint-slice", value: "ciliumEndpointSlice.enabled", chart: "false" },
