@@ -1,6 +1,7 @@
 import { hasCondition, isEnded } from "#harness/kube/conditions.ts";
 import { isMirrored } from "#harness/kube/endpoint-slices.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
+import { given } from "#harness/lib/given.ts";
 import type {
   CiliumEndpointState,
   CiliumNodeState,
@@ -212,6 +213,7 @@ export function serviceState(o: KubeObject): ServiceState {
     type: String(o.spec?.type ?? "ClusterIP"),
     clusterIp,
     loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
+    ...given({ loadBalancerName: o.status?.loadBalancer?.ingress?.[0]?.hostname }),
     annotations,
     selector: (o.spec?.selector ?? {}) as Record<string, string>,
     outerPorts: ports.flatMap((p) => [

@@ -73,7 +73,7 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
   const namespaceOf = namespacesOf(cluster);
   for (const pod of known(cluster.pods)) {
     const part = partOf(pod.name);
-    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending || pod.ended) continue;
+    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending || isDone(pod)) continue;
     const cause = startCauseOf(cluster, pod);
     if (cause !== undefined) {
       say(
@@ -99,6 +99,10 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
     );
   }
 }
+
+/** A Job's pod whose containers have all ended well. */
+const isDone = ({ ended, containers }: PodState): boolean =>
+  ended === true && containers.every((c) => (c.ended?.code ?? 0) === 0 && !/error/i.test(c.trouble));
 
 const endText = ({ ended }: ContainerState): string =>
   ended === undefined || ended.code === 0

@@ -109,13 +109,8 @@ describe("clients of another cluster", () => {
           ),
         },
       ]);
-    expect(patchesOf([policy(spec)])).toEqual([
-      [{ op: "add", path: "/spec/ingress/0/fromEndpoints", value: [{ matchExpressions: [expression] }] }],
-    ]);
-    const beside = { ...spec, ingress: [{ ...spec.ingress[0], fromEndpoints: [labelled("x")] }] };
-    expect(patchesOf([policy(beside)])).toEqual([
-      [{ op: "add", path: "/spec/ingress/0/fromEndpoints/-", value: { matchExpressions: [expression] } }],
-    ]);
+    const value = { fromEndpoints: [{ matchExpressions: [expression] }], toPorts };
+    expect(patchesOf([policy(spec)])).toEqual([[{ op: "add", path: "/spec/ingress/-", value }]]);
     // Another rule lets pods of west in, and other entities do not mean the own cluster.
     const named = policy(fromClients({ matchExpressions: [expression] }), { name: "named" });
     expect(ids([policy(spec), named])).toEqual([]);

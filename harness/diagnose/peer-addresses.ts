@@ -15,11 +15,11 @@ export function peerAddresses(mesh: MeshSnapshot): Finding[] {
       const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
       if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
-      if (apiserver.type === "LoadBalancer" && apiserver.loadBalancerIp === "")
-        return [withoutAddress(cluster, { contact, peer, apiserver })];
+      const contacted = { contact, peer, apiserver };
       return [
         ...wrongPort(cluster, contact, apiserver),
-        ...wrongAddress(cluster, { contact, peer, apiserver }),
+        ...wrongAddress(cluster, contacted),
+        ...withoutAddress(cluster, contacted),
       ];
     }),
   );
@@ -111,10 +111,19 @@ interface Contacted {
   readonly apiserver: ServiceState;
 }
 
+/** Of its service, where a load balancer listens; a node port is another. */
+const apiserverPort = 2379;
 const excluded = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 /** Nothing assigned it one. Cilium's Node IPAM takes addresses of nodes, without those that have a label (cilium#38793). */
-function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding {
+function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
+  const isPending = apiserver.type === "LoadBalancer" && apiserver.loadBalancerIp === "";
+  // By a host name, by nodes or by an address that somebody gave, a peer may be reached all the same.
+  const own = new Set([apiserver.clusterIp, ...(apiserver.clusterIps ?? [])]);
+  const isNamed =
+    apiserver.loadBalancerName !== undefined || (apiserver.addresses ?? []).some((ip) => !own.has(ip));
+  const isAtPort = contact.ports.includes(apiserverPort);
+  if (!isPending || isNamed || !isAtPort) return [];
   const nodes = known(peer.nodes);
   const isByNodes = wholeConfig(peer)?.["default-lb-service-ipam"] === "nodeipam";
   const isExcluded = isByNodes && nodes.length > 0 && nodes.every((n) => n.labels?.[excluded] !== undefined);
@@ -128,19 +137,21 @@ function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: 
   const next = isExcluded
     ? shellQuote(["kubectl", "label", `node/${nodes.at(-1)?.name}`, `${excluded}-`])
     : `see what should assign it: ${shellQuote(["kubectl", "-n", apiserver.namespace, "describe", `service/${apiserver.name}`])}, then Cilium's pools (kubectl get ciliumloadbalancerippools) or the provider's controller`;
-  return findingOf("apiserver-without-address", {
-    cluster: peer.name,
-    subject: title,
-    message: `${title} is of type LoadBalancer and has no address${why}; ${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "is" : "are"} not connected to it`,
-    next: isExcluded ? `in ${peer.name}: ${next}` : next,
-  });
+  return [
+    findingOf("apiserver-without-address", {
+      cluster: peer.name,
+      subject: title,
+      message: `${title} is of type LoadBalancer and has no address${why}; ${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "is" : "are"} not connected to it`,
+      next: isExcluded ? `in ${peer.name}: ${next}` : next,
+    }),
+  ];
 }
 
-/** A name that was not resolved is not judged. */
+/** A load balancer whose address is not in the API, or a name that was not resolved, is not judged. */
 function wrongAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
   const { type, loadBalancerIp, clusterIps = [], clusterIp, addresses = [] } = apiserver;
   const balanced = type === "LoadBalancer";
-  if (contact.addresses.length === 0) return [];
+  if (contact.addresses.length === 0 || (balanced && loadBalancerIp === "")) return [];
   const nodes = [
     ...known(peer.nodes).map((n) => n.address),
     ...known(peer.ciliumNodes).flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),

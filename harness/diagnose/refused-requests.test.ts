@@ -30,6 +30,16 @@ test("a kvstore that refuses every write, before what is missing because of it",
     next: expect.stringContaining("rollout restart deployment/clustermesh-apiserver"),
   });
   expect(idsOf({ refusedRequests: ok([full(1)]) })).toEqual(["kvstore-full suspect"]);
+  // What an agent gets is of another etcd, whose data must stay.
+  const { container: _, ...rest } = full(9);
+  const [other] = causesOf(
+    meshWith({ refusedRequests: ok([full(9), { ...rest, container: "cilium-agent", node: "node-1" }]) }),
+  );
+  expect(other).toMatchObject({
+    id: "kvstore-full",
+    message: expect.stringContaining("behind the API server"),
+  });
+  expect(other?.next).not.toContain("rollout restart");
 });
 
 describe("a missing permission", () => {

@@ -104,14 +104,23 @@ function exceededQuota(cluster: ClusterSnapshot, name: string, refused: readonly
   return refusedBy(cluster, `ResourceQuota ${name}`, refused, next);
 }
 
-/** Reads and deletions go on, so connections look healthy; what is new is missing in every cluster. */
-function fullKvstore(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+/**
+ * Reads and deletions go on, so connections look healthy; what is new is missing in every cluster. Only the programs of
+ * clustermesh-apiserver write to its etcd: others have the API server's words about its own, or use an external one.
+ */
+function fullKvstore(cluster: ClusterSnapshot, _name: string, refused: readonly Refused[]): Finding {
+  const isMeshs = refused.every((r) => /^container (apiserver|kvstoremesh) of /.test(r.who));
+  const which = isMeshs
+    ? "etcd of clustermesh-apiserver"
+    : "the etcd behind the API server, or the external kvstore,";
   return findingOf("kvstore-full", {
     severity: severityOf(refused),
     cluster: cluster.name,
     subject: `the kvstore of ${cluster.name}`,
-    message: `etcd of ${name} of ${cluster.name} is full (alarm NOSPACE) and refuses every write of ${askedBy(refused)}: ${refused[0]?.refusal.text ?? ""}`,
-    next: `start it empty, because it is filled again from the API server and the peers: ${restart(cluster, apiserver)}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`,
+    message: `${which} of ${cluster.name} is full (alarm NOSPACE) and refuses every write of ${askedBy(refused)}: ${refused[0]?.refusal.text ?? ""}`,
+    next: isMeshs
+      ? `start it empty, because it is filled again from the API server and the peers: ${restart(cluster, apiserver)}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`
+      : "compact and defragment that etcd, then `etcdctl alarm disarm`; raise its --quota-backend-bytes if it fills again; to restart Cilium does not help",
   });
 }
 

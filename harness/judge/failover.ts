@@ -119,7 +119,10 @@ type Judged = Pick<
 
 /** What the chain's watch showed of the target cluster's own Kubernetes. */
 export interface ControlPlane {
-  /** When, after the fault, its EndpointSlice named no backend of the cluster any more; undefined if that was not seen. */
+  /**
+   * When, after the fault, its EndpointSlice named no backend of the cluster any more, by the earliest stamp of it and of
+   * what follows from it; undefined if that was not seen.
+   */
   readonly announcedMs: number | undefined;
   /** How late its API server reported a change, before the fault. */
   readonly delayMs: number;
@@ -176,28 +179,58 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   const facts = lossFacts(point.away, point);
   const losses = lossTroubles(what, facts, limits);
   if (move === undefined) return judged(losses, { what, facts, rig, machine: stateOf(point, controlPlane) });
-  const announcedMs = controlPlane.announcedMs ?? 0;
-  const moves = moveTroubles(what, point, { ...move, announcedMs });
-  const since = (ms: number): Troubles =>
-    lossTroubles(what, lossesAfter(facts, point.away.sinceMs + Math.max(0, ms)), limits);
-  const ofMesh = since(announcedMs);
-  if (countOf(moves) > 0 || countOf(ofMesh) > 0 || losses.late.length === 0) {
+  const change = changeOf(point, move, controlPlane);
+  const since = (announcedMs: number) => ({
+    moves: moveTroubles(what, point, { ...move, announcedMs }),
+    losses: lossTroubles(what, lossesOfMesh(facts, { change, announcedMs, ...point.away }), limits),
+  });
+  const [latest, earliest] = [since(change?.latestMs ?? 0), since(change?.earliestMs ?? 0)];
+  const all = stateOf(point, controlPlane);
+  if (countOf(latest.moves) + countOf(latest.losses) > 0) {
+    const { moves } = latest;
     const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
-    return judged(troubles, { what, facts, rig, machine: stateOf(point, controlPlane) });
+    return judged(troubles, { what, facts, rig, machine: all });
   }
-  // Only with Kubernetes' own part it is over the budget, which says nothing about the mesh.
-  const { delayMs } = controlPlane;
-  if (countOf(since(announcedMs - delayMs)) > 0)
+  if (change !== undefined && countOf(earliest.moves) + countOf(earliest.losses) > 0)
     return undecidedBecause([
       ...losses.late,
-      `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget, but before the fault the API server reported a change only after ${formatMs(delayMs)}: counted from so much earlier, it is not`,
+      `${what}: from the change of the EndpointSlice on, ${formatMs(change.latestMs)} after the fault, it is within the budget, but before the fault the API server reported a change only after ${formatMs(controlPlane.delayMs)}: counted from so much earlier, it is not`,
     ]);
-  return judged(ofMesh, { what, facts, rig, machine: stateOf(point, controlPlane) });
+  return judged(latest.losses, { what, facts, rig, machine: all });
 }
 
-/** The lost time from a moment on: until Kubernetes announces that backends are gone, no mesh can act. */
-function lossesAfter(facts: LossFacts, sinceMs: number): LossFacts {
-  const gaps = facts.gaps.map(({ fromMs, toMs }) => Math.max(0, toMs - Math.max(fromMs, sinceMs)));
+/** When Kubernetes announced that the old backends are gone, after the fault, and how much earlier it may have been. */
+interface Change {
+  readonly earliestMs: number;
+  readonly latestMs: number;
+}
+
+/** No later than the first answer of the other clusters, which is an effect of it. */
+function changeOf({ away }: Judged, move: Move, { announcedMs, delayMs }: ControlPlane): Change | undefined {
+  if (announcedMs === undefined) return undefined;
+  const firstNewMs = firstAnswerMs(away, move.to) ?? Number.POSITIVE_INFINITY;
+  const latestMs = Math.max(0, Math.min(announcedMs, firstNewMs - away.sinceMs));
+  return { latestMs, earliestMs: Math.max(0, latestMs - delayMs) };
+}
+
+/**
+ * The losses without Kubernetes' own part: of the gap in which the change falls, what came before it. No mesh can act
+ * earlier, and on a slow machine that part is long. A gap that an answer ended before the change is the mesh's: the old
+ * backends were there still.
+ */
+function lossesOfMesh(
+  facts: LossFacts,
+  {
+    change,
+    announcedMs,
+    sinceMs,
+  }: { readonly change: Change | undefined; readonly announcedMs: number; readonly sinceMs: number },
+): LossFacts {
+  if (change === undefined) return facts;
+  const gaps = facts.gaps.map(({ fromMs, toMs }) => {
+    const isOpen = sinceMs + change.earliestMs < toMs && fromMs < sinceMs + change.latestMs;
+    return isOpen ? Math.max(0, toMs - Math.max(fromMs, sinceMs + announcedMs)) : toMs - fromMs;
+  });
   return { ...facts, lostTimeMs: gaps.reduce((sum, ms) => sum + ms, 0), longestGapMs: Math.max(0, ...gaps) };
 }
 

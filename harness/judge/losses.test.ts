@@ -168,6 +168,25 @@ describe("traffic that must move", () => {
     });
   });
 
+  test("is not excused by what it lost before, while the old backends still answered", () => {
+    // 2.8 s, then east answers again until the change at 8 s; and 100 ms after it.
+    const [since, changed] = [cuts.sinceMs + 200, cuts.sinceMs + 8000];
+    const h = lost((ms) => (ms >= since && ms < since + 2800) || (ms >= changed && ms < changed + 100));
+    const samples = [...h.samples].map((s) => ({ ...s, cluster: s.dueMs < changed ? "east" : "west" }));
+    const move = { from: ["east"], to: ["west"], withinMs: limits.lostTimeMs };
+    const point = { ...pointOf({ ...h, samples }), expected: { away: limits, move } };
+    expect(judgePoint(point, rig, { announcedMs: 8000, delayMs: 200 })).toMatchObject({
+      outcome: "fail",
+      reasons: [expect.stringMatching(/lost time of 29\d\d ms/)],
+    });
+  });
+
+  test("a change that is reported after its effect is as late as the effect at most", () => {
+    // West answers from 2.4 s on: reported at 5 s, the change would excuse everything.
+    expect(judged(2200, 5000, 100).outcome).toBe("pass");
+    expect(judged(2200, 5000, 2300).outcome).toBe("unknown");
+  });
+
   test("counts from the earliest moment of the change that its error allows, or leaves the verdict open", () => {
     // 1.8 s of 3.2 s are after the change, as it was reported.
     expect(judged(3000, 1400, 190).outcome).toBe("pass");

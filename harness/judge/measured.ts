@@ -2,6 +2,7 @@ import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { Losses, Point } from "#harness/model/loss-record.ts";
 import {
+  type Boundary,
   type Disturbance,
   type Measurement,
   methodVersion,
@@ -82,8 +83,11 @@ export function judgeLosses(losses: UnnamedLosses): {
 
 function controlPlaneOf({ chain, faultUnixMs, healingUnixMs }: UnnamedLosses): ControlPlane {
   const boundary = "EndpointSlice changed";
+  const seen = (of: Boundary): number | undefined => seenAfterMs(chain, of, { faultUnixMs, healingUnixMs });
+  // A watch that broke reports late; every other link is an effect of the change.
+  const effects = chain.path.flatMap((link) => seen(link.boundary) ?? []);
   return {
-    announcedMs: seenAfterMs(chain, boundary, { faultUnixMs, healingUnixMs }),
+    announcedMs: seen(boundary) === undefined ? undefined : Math.min(...effects),
     delayMs: chain.path.find((l) => l.boundary === boundary)?.errorMs ?? 0,
   };
 }

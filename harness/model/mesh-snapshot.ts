@@ -120,6 +120,8 @@ const serviceStateSchema = z.object({
   type: z.string(),
   clusterIp: z.string(),
   loadBalancerIp: z.string(),
+  /** Where the load balancer has a host name instead. */
+  loadBalancerName: z.string().exactOptional(),
   annotations: texts,
   selector: texts,
   /** Ports that are reachable from outside its cluster: node ports, and those of a LoadBalancer. */

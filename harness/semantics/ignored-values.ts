@@ -14,8 +14,8 @@ interface RemovedValue {
   readonly refused: boolean;
   /** Without it Cilium does what it did with it. */
   readonly isHarmless?: true;
-  /** The value that must be on, or nothing reads it. */
-  readonly with?: string;
+  /** Values of which one must be on, or nothing reads it. */
+  readonly with?: readonly string[];
 }
 
 /** Values that decide on a mesh or are common, which charts before this minor had. */
@@ -70,7 +70,7 @@ const removedValues: readonly RemovedValue[] = [
     removed: "1.19",
     instead: "l2podAnnouncements.interfacePattern",
     refused: false,
-    with: "l2podAnnouncements.enabled",
+    with: ["l2podAnnouncements.enabled"],
   },
   ...(
     [
@@ -106,14 +106,14 @@ const removedValues: readonly RemovedValue[] = [
     removed: "1.20",
     instead: "encryption.strictMode.egress.cidr",
     refused: false,
-    with: "encryption.strictMode.enabled",
+    with: ["encryption.strictMode.enabled", "encryption.strictMode.egress.enabled"],
   },
   {
     path: "encryption.strictMode.allowRemoteNodeIdentities",
     removed: "1.20",
     instead: "encryption.strictMode.egress.allowRemoteNodeIdentities",
     refused: false,
-    with: "encryption.strictMode.enabled",
+    with: ["encryption.strictMode.enabled", "encryption.strictMode.egress.enabled"],
   },
   ...["extraDnsNames", "extraIpAddresses"].map((name) => ({
     path: `clustermesh.apiserver.tls.server.${name}`,
@@ -174,7 +174,7 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
   const byTable = removedValues.flatMap((row): IgnoredValue[] => {
     const { path, removed, instead, refused, isHarmless } = row;
     const value = valueAt(values, path);
-    const isRead = row.with === undefined || isOn(valueAt(values, row.with));
+    const isRead = row.with?.some((path) => isOn(valueAt(values, path))) ?? true;
     const isAsked = isRead && (refused ? isSeen(path, value) : !isNone(value) && !isOff(value));
     if (!isAsked || !isAtLeast(version, removed)) return [];
     const [word = "", note] = instead.split(": ");

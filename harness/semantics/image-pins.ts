@@ -32,28 +32,38 @@ interface Pin {
   readonly version: string | undefined;
 }
 
-/** As the chart reads them: `override` is the whole reference, and a digest counts unless `useDigest` is false. */
+/**
+ * As the chart reads them (templates/_helpers.tpl, cilium.image): `override` is the whole reference; a digest of the
+ * values decides whatever the tag is, unless `useDigest` is false, and its release is not known; a tag alone changes the
+ * name beside the digest of the new chart, which decides.
+ */
 function pinOf(values: Readonly<Record<string, unknown>>, path: string, to: string): Pin | undefined {
   const at = (key: string): string => {
     const value = valueAt(values, `${path}.${key}`);
     return typeof value === "string" ? value : "";
   };
-  const isByDigest = valueAt(values, `${path}.useDigest`) !== false && at("digest") !== "";
-  for (const [key, is] of [
-    ["override", at("override")],
-    ["tag", at("tag")],
-    ["digest", isByDigest ? at("digest") : ""],
-  ] as const) {
-    if (is === "") continue;
-    const version = versionIn(key === "override" ? is.replace(/@.*$/, "").replace(/^.*:/, "") : is);
-    return version === to ? undefined : { path: `${path}.${key}`, is, version };
+  const override = at("override");
+  if (override !== "") {
+    const version = versionIn(override.replace(/@.*$/, "").replace(/^.*:/, ""));
+    return version === to ? undefined : { path: `${path}.override`, is: override, version };
   }
-  return undefined;
+  const tag = at("tag");
+  const ofTag = tag === "" ? undefined : versionIn(tag);
+  const digest = ["digest", "genericDigest", "awsDigest", "azureDigest", "alibabacloudDigest"].find(
+    (key) => at(key) !== "",
+  );
+  if (digest !== undefined && valueAt(values, `${path}.useDigest`) !== false)
+    return {
+      path: `${path}.${digest}`,
+      is: `${at(digest)}${tag === "" ? "" : ` (tag ${tag})`}`,
+      version: ofTag === to ? undefined : ofTag,
+    };
+  return tag === "" || ofTag === to ? undefined : { path: `${path}.tag`, is: tag, version: ofTag };
 }
 
 /** The release that a tag begins with; builds of it may have a suffix. */
 const versionIn = (tag: string): string | undefined =>
-  /^v?\d+\.\d+\.\d+/.test(tag) ? semver.parse(/^v?(\d+\.\d+\.\d+)/.exec(tag)?.[1])?.version : undefined;
+  semver.parse(/^v?(\d+\.\d+\.\d+(?:-(?:rc|pre|snapshot)\.\d+)?)/.exec(tag)?.[1])?.version;
 
 function finding(pins: readonly (Pin & { readonly what: string })[], to: string): CertificateFinding[] {
   const [first] = pins;
@@ -63,7 +73,7 @@ function finding(pins: readonly (Pin & { readonly what: string })[], to: string)
   const runs =
     first.version === undefined
       ? `which release ${programs} then run is not known`
-      : `the chart of ${to} then runs ${programs} of ${[...new Set(pins.map((p) => p.version))].join(" and ")}, with a configuration for ${to}`;
+      : `unless the digests of the new chart decide, it runs ${programs} of ${[...new Set(pins.map((p) => p.version))].join(" and ")}, with a configuration for ${to}`;
   return [
     {
       id: "image-pinned",

@@ -72,6 +72,20 @@ export const entityRules = ({ of, model }: SpecModel, policy: UserPolicy): OwnCl
 const peerSteps = ({ of, selector }: OwnClusterSelector): Steps =>
   stepsOf(selector.path).slice(stepsOf(of.path).length);
 
+/** From the spec to the list of the rule that holds an entity. */
+const ruleList = (one: OwnClusterSelector): Steps => peerSteps(one).slice(0, -2);
+
+/** Cilium refuses a rule with entities and endpoints together (pkg/policy/api/rule_validation.go), so it is one more. */
+function ruleBeside(one: OwnClusterSelector, clusters: readonly string[]): Json {
+  const rule = valueAtSteps(one.of.spec, peerSteps(one).slice(0, -1));
+  const { toPorts, icmps } = (isMapping(rule) ? rule : {}) as Json;
+  return {
+    [one.besideEntity ?? "fromEndpoints"]: [{ matchExpressions: [inClusters(clusters)] }],
+    ...(toPorts === undefined ? {} : { toPorts }),
+    ...(icmps === undefined ? {} : { icmps }),
+  };
+}
+
 /** From the spec to the selector of pods. */
 const selectorSteps = (one: OwnClusterSelector): Steps =>
   one.policy.kind === "NetworkPolicy" ? [...peerSteps(one), "podSelector"] : peerSteps(one);
@@ -93,16 +107,12 @@ const inClusters = (clusters: readonly string[]) => ({
 
 /** A step of a JSON patch that lets the selector select from these clusters. */
 export function namingClusters(one: OwnClusterSelector, clusters: readonly string[]): Json {
-  if (one.besideEntity !== undefined) {
-    const rule = [...stepsOf(one.of.path), ...peerSteps(one).slice(0, -1)].join("/");
-    const value = { matchExpressions: [inClusters(clusters)] };
-    const isThere = Array.isArray(
-      valueAtSteps(one.of.spec, [...peerSteps(one).slice(0, -1), one.besideEntity]),
-    );
-    return isThere
-      ? { op: "add", path: `/${rule}/${one.besideEntity}/-`, value }
-      : { op: "add", path: `/${rule}/${one.besideEntity}`, value: [value] };
-  }
+  if (one.besideEntity !== undefined)
+    return {
+      op: "add",
+      path: `/${[...stepsOf(one.of.path), ...ruleList(one)].join("/")}/-`,
+      value: ruleBeside(one, clusters),
+    };
   const steps = selectorSteps(one);
   const place = `/${[...stepsOf(one.of.path), ...steps].join("/")}`;
   const expression = inClusters(clusters);
@@ -125,9 +135,9 @@ function changedAt(value: unknown, [step, ...rest]: Steps, change: (value: unkno
 const amended = (one: OwnClusterSelector, clusters: readonly string[]): Json =>
   one.besideEntity === undefined
     ? namedIn(one, clusters)
-    : (changedAt(one.of.spec, [...peerSteps(one).slice(0, -1), one.besideEntity], (selectors) => [
-        ...(Array.isArray(selectors) ? selectors : []),
-        { matchExpressions: [inClusters(clusters)] },
+    : (changedAt(one.of.spec, ruleList(one), (rules) => [
+        ...(Array.isArray(rules) ? rules : []),
+        ruleBeside(one, clusters),
       ]) as Json);
 
 const namedIn = (one: OwnClusterSelector, clusters: readonly string[]): Json =>

@@ -111,7 +111,7 @@ const readers: readonly Reader[] = [
     words: "database space exceeded",
     begin: /etcdserver: mvcc: database space exceeded/,
     pattern: /^etcdserver: mvcc: database space exceeded/,
-    read: () => ({ name: "clustermesh-apiserver", why: "" }),
+    read: () => ({ name: "etcd", why: "" }),
   },
 ];
 

@@ -49,6 +49,20 @@ test("backends that run are moved at once, and every container that starts later
   expect(moved).toEqual([["a"], ["b"], ["a", "b"]]);
 });
 
+test("a pod that could not be moved is tried again at its next change", async () => {
+  const moved: string[][] = [];
+  const fake = backends([]);
+  const move = async (uids: readonly string[]) => moved.push([...uids]) > 1;
+  await using _first = await FirstBackends.start([fake.pods], { signal, move });
+  fake.change(pod("a", "a1"));
+  await Promise.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  fake.change(pod("a", "a1"));
+  await new Promise((resolve) => setImmediate(resolve));
+  fake.change(pod("a", "a1"));
+  expect(moved).toEqual([["a"], ["a"]]);
+});
+
 test("without a backend, or where the machine refuses, real time is not reached", async () => {
   const move = async () => false;
   await using none = await FirstBackends.start([backends([]).pods], { signal, move: async () => true });

@@ -54,9 +54,10 @@ export class FirstBackends implements AsyncDisposable {
   }
 
   #take(pods: readonly KubeObject[]): void {
-    const moving = this.#moveNew(pods);
+    if (this.#stop.signal.aborted) return;
+    const moving = this.#moveNew(pods).catch(() => false);
     this.#moving.add(moving);
-    void moving.finally(() => this.#moving.delete(moving));
+    void moving.then(() => this.#moving.delete(moving));
   }
 
   /** A pod whose container starts again keeps its uid, so a container decides whether the pod is new. */
@@ -67,7 +68,10 @@ export class FirstBackends implements AsyncDisposable {
       return ids.length > 0;
     });
     if (fresh.length === 0) return false;
-    return await this.#move(fresh.map((p) => found(p.metadata.uid, `uid of pod ${p.metadata.name}`)));
+    const moved = await this.#move(fresh.map((p) => found(p.metadata.uid, `uid of pod ${p.metadata.name}`)));
+    // The next change of the pod tries it again.
+    if (!moved) for (const id of fresh.flatMap(runningContainers)) this.#seen.delete(id);
+    return moved;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

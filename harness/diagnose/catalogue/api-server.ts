@@ -54,10 +54,10 @@ export const apiServerKinds = {
     layer: "control plane",
     severity: "broken",
     meaning:
-      "etcd of clustermesh-apiserver has reached its quota and refuses every write. Connections stay and old entries remain, so the mesh looks healthy; what was added since is missing in every cluster. `suspect` if it may be over.",
+      "An etcd has reached its quota and refuses every write. Connections stay and old entries remain, so the mesh looks healthy; what was added since is missing in every cluster. `suspect` if it may be over.",
     confirm:
       "The log of container etcd says `alarm raised` with `NOSPACE`; so does `etcdctl alarm list` in it.",
     remedy:
-      "Restart clustermesh-apiserver: its data are in an emptyDir, and are written anew. Then find what fills it, or raise its quota.",
+      "Restart clustermesh-apiserver: its data are in an emptyDir, and are written anew. Any other etcd must be compacted and defragmented, and its alarm disarmed. Then find what fills it, or raise its quota.",
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;

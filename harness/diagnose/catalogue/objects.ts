@@ -192,7 +192,7 @@ export const objectKinds = {
     layer: "policies",
     severity: "suspect",
     meaning:
-      "A peer of a policy names no cluster. With policy-default-local-cluster, the default since Cilium 1.19, it selects pods of the policy's own cluster only. A global service brings requests from or to pods of another cluster that have these labels, and they are dropped. Policies that were written for an older version had meant every cluster.",
+      "A peer of a policy names no cluster. With policy-default-local-cluster, the default since Cilium 1.19, it selects pods of the policy's own cluster only. A global service brings requests from or to pods of another cluster that have these labels, and they are dropped. Policies that were written for an older version had meant every cluster. The entity `cluster` means the own cluster in every version.",
     confirm:
       "`policy-default-local-cluster` in cilium-config; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Policy denied, with an identity of the other cluster.",
     remedy:

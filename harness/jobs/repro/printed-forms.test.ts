@@ -41,6 +41,7 @@ test.each([
   ["data values", "#@data/values-schema\n---\ncluster:\n  name: ''\n"],
   ["a template", '#@ load("@ytt:data", "data")\n---\ncluster:\n  id: 1\n'],
   ["a template", "cluster:\n  name: east\n  id: #@ data.values.cluster.id\n"],
+  ["a template", 'data:\n  "cluster-id": #@ data.values.id\n'],
 ])("%s of ytt, whose lines are comments to YAML, is refused", (what, text) => {
   expect(() => refusePrinted(text, "x.yaml")).toThrow(
     expect.objectContaining({ message: expect.stringMatching(new RegExp(`^x\\.yaml is ${what} of ytt`)) }),
@@ -48,6 +49,7 @@ test.each([
 });
 
 test.each([
+  "#@alice: raise it after the upgrade\ncluster: {}\n",
   "# see #@ below\nnote: 'a: #@ b'\n",
   "cluster:\n  name: alpha\n",
   "Name: cilium-config\nNamespace: kube-system\n",

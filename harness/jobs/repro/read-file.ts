@@ -215,7 +215,8 @@ function documentPieces(value: unknown, reading: Reading): Piece[] {
     return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
   if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
   const commands = commandsInPod(document);
-  if (commands.length > 0) return fromCommands(commands.join("\n"), reading);
+  const installed = commands.length === 0 ? [] : fromCommands(commands.join("\n"), reading);
+  if (installed.length > 0) return installed;
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, reading);
 }

@@ -175,7 +175,9 @@ function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
 
 /** An export is imported only where MCS-API is on too. */
 function mcsInPart(clusters: readonly SourceCluster[]): Problem[] {
-  const [on, off] = [clusters.filter(hasMcsApi), clusters.filter((c) => !hasMcsApi(c))];
+  const isRead = (c: SourceCluster): boolean =>
+    Object.keys(c.values).length > 0 || Object.keys(c.config).length > 0;
+  const [on, off] = [clusters.filter(hasMcsApi), clusters.filter((c) => isRead(c) && !hasMcsApi(c))];
   const exported = on.flatMap((c) => c.serviceExports);
   if (off.length === 0 || exported.length === 0) return [];
   return [

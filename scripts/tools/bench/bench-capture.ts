@@ -9,6 +9,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { quantile } from "#harness/lib/stats.ts";
+import { readCounters } from "#harness/measure/capture.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { execIn, execLines } from "#harness/platform/docker.ts";
@@ -30,6 +31,12 @@ export interface CapturedPacket {
 
 const answers = `(tcp src port ${echoHttpPort} and tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x48545450)`;
 const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn)`;
+
+/** With a buffer for seconds without a processor: headers alone, 64 MiB. Its counters come with its packets. */
+const capture = [
+  ...["sh", "-c", 'exec "$@" 2>&1', "capture"],
+  ...["tcpdump", "-B", "65536", "-s", "160", "-i", "any", "-nn", "-tt", "-l"],
+];
 
 /** One line of `tcpdump -i any -nn -tt`; only packets on a pod's own interface, so that none counts twice. */
 export function readCapture(line: string): CapturedPacket | undefined {
@@ -84,14 +91,10 @@ export async function benchCapture(
   }
   const expected = new Set(clients.values());
   const captured: CapturedPacket[] = [];
-  const captures = nodes.map((node) =>
-    execLines(node, ["tcpdump", "-i", "any", "-nn", "-tt", "-l", `${answers} or ${syns}`], (line) => {
-      const packet = readCapture(line);
-      if (packet === undefined) return;
-      const client = packet.kind === "syn" ? packet.from : packet.to;
-      if (expected.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
-    }),
-  );
+  const captures = startCaptures(nodes, (packet) => {
+    const client = packet.kind === "syn" ? packet.from : packet.to;
+    if (expected.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
+  });
   let finished: Awaited<ReturnType<typeof testLab>>;
   try {
     await pause(2000, signal);
@@ -105,8 +108,7 @@ export async function benchCapture(
       signal,
     });
   } finally {
-    for (const node of nodes) await execIn(node, ["pkill", "-x", "tcpdump"], { tolerate: true });
-    for (const capture of captures) capture.kill();
+    await captures.stop();
   }
   const pods = new Map(mesh.clusters.map((c) => [c.name, parseCidr(c.podCidr)]));
   const errors: CaptureError[] = [];
@@ -147,6 +149,7 @@ export async function benchCapture(
   );
   return [
     `${failovers} failovers, ${captured.length} packets captured on ${nodes.length} nodes, one request every ${everyMs} ms`,
+    dropsText(nodes, captures.drops),
     ...[...Map.groupBy(errors, (e) => e.boundary)].map(([boundary, all]) => {
       const off = all.map((e) => Math.abs(e.ms));
       return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, max ${Math.max(...off).toFixed(2)} ms`;
@@ -155,6 +158,47 @@ export async function benchCapture(
     `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, max ${percent(Math.max(...allShares))}`,
     `the same failovers by every second request: the lost time differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];
+}
+
+interface Captures {
+  /** What each node's capture dropped, once it is known. */
+  readonly drops: ReadonlyMap<string, number>;
+  readonly stop: () => Promise<void>;
+}
+
+function startCaptures(nodes: readonly string[], onPacket: (packet: CapturedPacket) => void): Captures {
+  const drops = new Map<string, number>();
+  const started = nodes.map((node) =>
+    execLines(node, [...capture, `${answers} or ${syns}`], (line) => {
+      const counters = readCounters(line);
+      if (counters !== undefined) drops.set(node, counters.dropped);
+      const packet = readCapture(line);
+      if (packet !== undefined) onPacket(packet);
+    }),
+  );
+  const signalAll = async (...options: readonly string[]): Promise<void> => {
+    for (const node of nodes) await execIn(node, ["pkill", ...options, "-x", "tcpdump"], { tolerate: true });
+  };
+  return {
+    drops,
+    stop: async () => {
+      // It writes its counters, then ends.
+      await signalAll("-USR1");
+      await pause(2000, new AbortController().signal);
+      await signalAll();
+      for (const each of started) each.kill();
+    },
+  };
+}
+
+/** A dropped answer is a loss on the wire that was none. */
+function dropsText(nodes: readonly string[], drops: ReadonlyMap<string, number>): string {
+  const uncounted = nodes.filter((n) => !drops.has(n));
+  if (uncounted.length > 0) return `what the capture on ${uncounted.join(", ")} dropped is not known`;
+  const dropped = [...drops.values()].reduce((sum, n) => sum + n, 0);
+  return dropped === 0
+    ? "the captures dropped no packet"
+    : `the captures dropped ${dropped} packets: differences in losses may be theirs`;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -21,14 +21,14 @@ export function commandsInPod(document: Readonly<Record<string, unknown>>): stri
   return [spec.initContainers, spec.containers]
     .flat()
     .flatMap((container) => (isMapping(container) ? commandOf(container) : []))
-    .filter((command) => hasInstallCommand(`${command} `));
+    .filter((command) => hasInstallCommand(`${command} `) && /\bcilium\b/.test(command));
 }
 
 /** Words, or the text that a shell gets: `sh -c TEXT`. */
 function commandOf({ command, args }: Readonly<Record<string, unknown>>): string[] {
   const words = [command, args].flat().filter((w) => typeof w === "string");
-  const [program = "", option = "", text] = words;
-  const isShell = /^(?:\/(?:usr\/)?bin\/)?(?:ba|da|a)?sh$/.test(program) && /^-\w*c$/.test(option);
-  if (isShell && text !== undefined) return [text];
+  const isShell = /^(?:\/(?:usr\/)?bin\/)?(?:ba|da|a)?sh$/.test(words[0] ?? "");
+  const text = words[words.findIndex((w) => /^-\w*c$/.test(w)) + 1];
+  if (isShell && text !== undefined && text !== words[0]) return [text];
   return words.length === 0 ? [] : [shellQuote(words)];
 }
