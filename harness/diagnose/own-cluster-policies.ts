@@ -156,10 +156,9 @@ interface Hit {
 }
 
 function findingsOf(members: readonly Member[], member: Member, policy: UserPolicy): Finding[] {
-  const byEntity = policy.specs.flatMap((of) => {
-    const model = member.models.find((m) => m.of === of);
-    return model === undefined ? [] : entityRules(model, policy);
-  });
+  const byEntity = member.models
+    .filter((m) => policy.specs.includes(m.of))
+    .flatMap((m) => entityRules(m, policy));
   const byLabel = openSelectors(policy).flatMap((selector): OwnClusterSelector[] => {
     const of = policy.specs.find(({ path }) => selector.path.startsWith(`${path}.`));
     const spec = member.models.find((m) => m.of === of);

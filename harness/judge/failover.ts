@@ -178,25 +178,25 @@ function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPla
   const what = nameOf(point);
   const facts = lossFacts(point.away, point);
   const losses = lossTroubles(what, facts, limits);
-  if (move === undefined) return judged(losses, { what, facts, rig, machine: stateOf(point, controlPlane) });
+  const machine = stateOf(point, controlPlane);
+  if (move === undefined) return judged(losses, { what, facts, rig, machine });
   const change = changeOf(point, move, controlPlane);
   const since = (announcedMs: number) => ({
     moves: moveTroubles(what, point, { ...move, announcedMs }),
     losses: lossTroubles(what, lossesOfMesh(facts, { change, announcedMs, ...point.away }), limits),
   });
   const [latest, earliest] = [since(change?.latestMs ?? 0), since(change?.earliestMs ?? 0)];
-  const all = stateOf(point, controlPlane);
   if (countOf(latest.moves) + countOf(latest.losses) > 0) {
     const { moves } = latest;
     const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
-    return judged(troubles, { what, facts, rig, machine: all });
+    return judged(troubles, { what, facts, rig, machine });
   }
   if (change !== undefined && countOf(earliest.moves) + countOf(earliest.losses) > 0)
     return undecidedBecause([
       ...losses.late,
       `${what}: from the change of the EndpointSlice on, ${formatMs(change.latestMs)} after the fault, it is within the budget, but before the fault the API server reported a change only after ${formatMs(controlPlane.delayMs)}: counted from so much earlier, it is not`,
     ]);
-  return judged(latest.losses, { what, facts, rig, machine: all });
+  return judged(latest.losses, { what, facts, rig, machine });
 }
 
 /** When Kubernetes announced that the old backends are gone, after the fault, and how much earlier it may have been. */

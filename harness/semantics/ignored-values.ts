@@ -174,7 +174,7 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
   const byTable = removedValues.flatMap((row): IgnoredValue[] => {
     const { path, removed, instead, refused, isHarmless } = row;
     const value = valueAt(values, path);
-    const isRead = row.with?.some((path) => isOn(valueAt(values, path))) ?? true;
+    const isRead = row.with?.some((beside) => isOn(valueAt(values, beside))) ?? true;
     const isAsked = isRead && (refused ? isSeen(path, value) : !isNone(value) && !isOff(value));
     if (!isAsked || !isAtLeast(version, removed)) return [];
     const [word = "", note] = instead.split(": ");

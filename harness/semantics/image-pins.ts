@@ -34,8 +34,8 @@ interface Pin {
 
 /**
  * As the chart reads them (templates/_helpers.tpl, cilium.image): `override` is the whole reference; a digest of the
- * values decides whatever the tag is, unless `useDigest` is false, and its release is not known; a tag alone changes the
- * name beside the digest of the new chart, which decides.
+ * values decides, unless `useDigest` is false, and only a tag beside it tells of which release it is; a tag alone changes the
+ * name beside the digest of the new chart, which decides if it has one.
  */
 function pinOf(values: Readonly<Record<string, unknown>>, path: string, to: string): Pin | undefined {
   const at = (key: string): string => {

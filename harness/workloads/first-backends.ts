@@ -1,5 +1,4 @@
-import type { Kube, KubeObject } from "#harness/kube/kube.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { found } from "#harness/lib/found.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
 

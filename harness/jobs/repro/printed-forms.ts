@@ -24,7 +24,8 @@ const forms: readonly Printed[] = [
     remedy: "give what `ytt` prints for each cluster, from the template and its data values",
   },
   {
-    is: (text) => /^(?:\s*|[^'#\n]*: |\s*- )#@(?:\s|(?:overlay|schema|library|yaml|template)\/)/m.test(text),
+    is: (text) =>
+      /^(?:[ \t]*|[^'#\n]*: |[ \t]*- )#@(?:\s|(?:overlay|schema|library|yaml|template)\/)/m.test(text),
     what: "a template of ytt, which is not filled in here",
     remedy: "give what `ytt` prints for each cluster, from the template and its data values",
   },

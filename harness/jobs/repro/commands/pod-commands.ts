@@ -28,7 +28,8 @@ export function commandsInPod(document: Readonly<Record<string, unknown>>): stri
 function commandOf({ command, args }: Readonly<Record<string, unknown>>): string[] {
   const words = [command, args].flat().filter((w) => typeof w === "string");
   const isShell = /^(?:\/(?:usr\/)?bin\/)?(?:ba|da|a)?sh$/.test(words[0] ?? "");
-  const text = words[words.findIndex((w) => /^-\w*c$/.test(w)) + 1];
-  if (isShell && text !== undefined && text !== words[0]) return [text];
+  const option = words.findIndex((w) => /^-\w*c$/.test(w));
+  const text = isShell && option > 0 ? words[option + 1] : undefined;
+  if (text !== undefined) return [text];
   return words.length === 0 ? [] : [shellQuote(words)];
 }
