@@ -40,15 +40,17 @@ test("each boundary is compared with the packet that caused it", () => {
     ],
   });
   const backend = (s: Sample): string => (s.cluster === "west" ? "10.2.0.1:8080" : "10.1.0.1:8080");
+  // One port towards two backends, as the kernel hands them out.
+  const client = (s: Sample): string => `10.1.9.9:${s.cluster === "west" ? 709 - s.seq : s.seq}`;
   const captured = samples.flatMap((s) => [
-    { atUnixMs: zero + s.sentMs + 0.3, kind: "syn" as const, from: `10.1.9.9:${s.seq}`, to: backend(s) },
+    { atUnixMs: zero + s.sentMs + 0.3, kind: "syn" as const, from: client(s), to: backend(s) },
     ...(s.outcome === "ok"
       ? [
           {
             atUnixMs: zero + s.endMs - 0.2,
             kind: "answer" as const,
             from: backend(s),
-            to: `10.1.9.9:${s.seq}`,
+            to: client(s),
           },
         ]
       : []),

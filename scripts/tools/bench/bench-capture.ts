@@ -230,6 +230,11 @@ interface Side {
   readonly has: (address: string) => boolean;
 }
 
+/** Client and backend: a client uses one port towards several backends at once. */
+function connectionOf(packet: CapturedPacket): string {
+  return packet.kind === "syn" ? `${packet.from} ${packet.to}` : `${packet.to} ${packet.from}`;
+}
+
 /** Boundaries that left no packet (a connection refused before it reached the wire) are not compared. */
 export function compareWithCapture(
   history: History,
@@ -241,16 +246,16 @@ export function compareWithCapture(
   if (away === undefined || back === undefined) return [];
   const isClient = (address: string): boolean => address.startsWith(`${move.client}:`);
   const inRun = captured.filter((p) => p.atUnixMs >= zero + away - 1000 && p.atUnixMs <= zero + back);
-  // A port with several answers belongs to a kept connection.
-  const byPort = Map.groupBy(
+  // A connection with several answers is a kept one.
+  const answers = Map.groupBy(
     inRun.filter((p) => p.kind === "answer" && isClient(p.to)),
-    (p) => p.to,
+    connectionOf,
   );
   const answered = new Map(
-    [...byPort].flatMap(([to, [p, ...others]]) => (p === undefined || others.length > 0 ? [] : [[to, p]])),
+    [...answers].flatMap(([of, [p, ...others]]) => (p === undefined || others.length > 0 ? [] : [[of, p]])),
   );
   const opened = inRun
-    .filter((p) => p.kind === "syn" && isClient(p.from) && (byPort.get(p.from)?.length ?? 0) < 2)
+    .filter((p) => p.kind === "syn" && isClient(p.from) && (answers.get(connectionOf(p))?.length ?? 0) < 2)
     .sort((a, b) => a.atUnixMs - b.atUnixMs);
   let firstLost: Sample | undefined;
   let lastGood: Sample | undefined;
@@ -277,10 +282,10 @@ export function compareWithCapture(
   const near = (sentMs: number): CapturedPacket | undefined =>
     opened.find((p) => Math.abs(p.atUnixMs - zero - sentMs) < history.everyMs);
   if (firstLost !== undefined) {
-    const wire = opened.find((p) => !answered.has(p.from) && p.atUnixMs >= zero + away);
+    const wire = opened.find((p) => !answered.has(connectionOf(p)) && p.atUnixMs >= zero + away);
     if (near(firstLost.sentMs) !== undefined) add("first loss", firstLost.sentMs, wire?.atUnixMs);
     const before = opened.filter(
-      (p) => answered.has(p.from) && (wire === undefined || p.atUnixMs < wire.atUnixMs),
+      (p) => answered.has(connectionOf(p)) && (wire === undefined || p.atUnixMs < wire.atUnixMs),
     );
     if (near(firstLost.sentMs) !== undefined) add("last good", lastGood?.sentMs, before.at(-1)?.atUnixMs);
   }
@@ -303,9 +308,9 @@ function wireHistory(
   const inTime = (syn: CapturedPacket, answer: CapturedPacket | undefined): boolean =>
     answer !== undefined && answer.atUnixMs - syn.atUnixMs < history.timeoutMs;
   // A connection sends its SYN again; the first one is the request.
-  const requests = [...new Map(opened.toReversed().map((p) => [p.from, p])).values()].map((p) => ({
+  const requests = [...new Map(opened.toReversed().map((p) => [connectionOf(p), p])).values()].map((p) => ({
     sentMs: p.atUnixMs - zero,
-    outcome: inTime(p, answered.get(p.from)) ? ("ok" as const) : ("timeout" as const),
+    outcome: inTime(p, answered.get(connectionOf(p))) ? ("ok" as const) : ("timeout" as const),
   }));
   const silent = [...history.samples].filter(
     (s) => s.outcome !== "ok" && !requests.some((r) => Math.abs(r.sentMs - s.sentMs) < history.everyMs / 2),
@@ -335,7 +340,7 @@ function lossErrors(
   const { lastLossMs } = own;
   const packet = opened.find(
     (p) =>
-      !answered.has(p.from) &&
+      !answered.has(connectionOf(p)) &&
       lastLossMs !== undefined &&
       Math.abs(p.atUnixMs - history.startedAtUnixMs - lastLossMs) < history.everyMs,
   );
