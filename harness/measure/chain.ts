@@ -28,13 +28,20 @@ export interface ChainOptions {
  * own timestamps.
  */
 export class ChainWatch implements AsyncDisposable {
+  readonly #options: ChainOptions;
   readonly #events: ChainEvent[] = [];
-  readonly #path: { boundary: Boundary; errorMs: number }[] = [];
+  readonly #slices = { boundary: "EndpointSlice changed" as const, errorMs: Number.POSITIVE_INFINITY };
+  readonly #path: { boundary: Boundary; errorMs: number }[] = [this.#slices];
   readonly #open: AsyncDisposable[] = [];
   readonly #stop = new AbortController();
 
+  private constructor(options: ChainOptions) {
+    this.#options = options;
+  }
+
+  /** The watch of the EndpointSlices has no error bound before `timeSlices`. */
   static async start(options: ChainOptions): Promise<ChainWatch> {
-    const watch = new ChainWatch();
+    const watch = new ChainWatch(options);
     try {
       await watch.#watchSlices(options);
       if (options.client.name !== options.target.name) await watch.#watchKvstore(options);
@@ -44,6 +51,12 @@ export class ChainWatch implements AsyncDisposable {
       throw error;
     }
     return watch;
+  }
+
+  /** Measures how late the API server reports a change of an EndpointSlice: just before the fault, as it will then be. */
+  async timeSlices(): Promise<void> {
+    const { target, namespace, service, signal } = this.#options;
+    this.#slices.errorMs = await watchDelay(target, namespace, service, signal);
   }
 
   record(): ChainRecord {
@@ -79,10 +92,6 @@ export class ChainWatch implements AsyncDisposable {
       withinMs: preparedWithinMs,
       everyMs: 20,
       signal,
-    });
-    this.#path.push({
-      boundary: "EndpointSlice changed",
-      errorMs: await watchDelay(target, namespace, service, signal),
     });
   }
 

@@ -111,6 +111,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     await settled(traffic, options.servedBy, before);
   await using _self = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
+  await chain.timeSlices();
 
   await using fault = await options.inject();
   const faultUnixMs = fault.begunUnixMs;

@@ -1,5 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { endpointsLeft } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, type Look, notYet, ready } from "#harness/lib/eventually.ts";
 import type { JournalEntry } from "#harness/model/undo.ts";
 import { readFaultJournal } from "#harness/state/fault-journal.ts";
@@ -40,18 +42,32 @@ export class EchoWatch {
     await this.#until("every backend", everyBackend);
   }
 
-  /** Until a test kills the backends: the journal has that fault before it begins. */
-  async killed(): Promise<void> {
+  /** Until a test begins a fault in the cluster: the journal has it before it acts. */
+  async fault(name: "backends-killed" | "scale-to-zero"): Promise<void> {
     const id = await eventually(
       async () => {
-        const kill = (await readFaultJournal(this.#lab)).find(
-          (entry) => !this.#seen.has(entry.id) && isKillIn(entry, this.#cluster.name),
+        const begun = (await readFaultJournal(this.#lab)).find(
+          (entry) => !this.#seen.has(entry.id) && isFaultIn(entry, name, this.#cluster.name),
         );
-        return kill === undefined ? notYet("none") : ready(kill.id);
+        return begun === undefined ? notYet("none") : ready(begun.id);
       },
-      { ...this.#wait("killed backends"), everyMs: journalEveryMs },
+      { ...this.#wait(name), everyMs: journalEveryMs },
     );
     this.#seen.add(id);
+  }
+
+  /** When the EndpointSlices of the cluster's own backends name none any more, in Unix milliseconds. */
+  announced(): Promise<number> {
+    const { kube } = this.#cluster;
+    return kube.until(
+      kinds.endpointSlice,
+      { namespace: this.#namespace },
+      (slices) => {
+        const left = endpointsLeft(slices, false);
+        return left === 0 ? ready(unixNowMs()) : notYet(`${left} endpoints`);
+      },
+      this.#wait("EndpointSlices without a backend"),
+    );
   }
 
   #until(what: string, judge: (sets: readonly KubeObject[]) => Look<undefined>): Promise<undefined> {
@@ -64,9 +80,9 @@ export class EchoWatch {
   }
 }
 
-/** Whether a fault of the journal kills the backends of a cluster. */
-export const isKillIn = ({ fault, undo }: JournalEntry, cluster: string): boolean =>
-  fault === "backends-killed" && undo.some((step) => step.do === "replace-pods" && step.cluster === cluster);
+/** Whether an entry of the journal is a fault in a cluster. */
+export const isFaultIn = ({ fault, undo }: JournalEntry, name: string, cluster: string): boolean =>
+  fault === name && undo.some((step) => "cluster" in step && step.cluster === cluster);
 
 const wantedOf = (set: KubeObject): number => Number(set.spec?.replicas ?? 1);
 const readyOf = (set: KubeObject): number => Number(set.status?.readyReplicas ?? 0);

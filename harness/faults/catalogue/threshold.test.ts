@@ -4,7 +4,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import type { JournalEntry } from "#harness/model/undo.ts";
 import { faultNamed } from "../index.ts";
 import { inBackground } from "./background.ts";
-import { everyBackend, isKillIn, noBackend } from "./echo-watch.ts";
+import { everyBackend, isFaultIn, noBackend } from "./echo-watch.ts";
 import { requireExact, thresholdFaults } from "./threshold.ts";
 
 const set = (wanted: number, is?: number): KubeObject => ({
@@ -34,14 +34,14 @@ describe("the moment at which a block begins", () => {
     expect([noBackend([]).done, everyBackend([]).done]).toEqual([false, false]);
   });
 
-  test("a kill is that of this cluster's backends", () => {
+  test("a fault of the journal is that of this cluster", () => {
     const entry = (fault: string, cluster: string): JournalEntry => ({
       ...{ version: 1, id: "f-1", fault, injectedAt: "2026-01-01T00:00:00Z", pid: 1, pidStart: "1" },
       undo: [{ do: "replace-pods", cluster, namespace: "x", selector: "role=echo" }],
     });
-    expect(isKillIn(entry("backends-killed", "east"), "east")).toBe(true);
-    expect(isKillIn(entry("backends-killed", "west"), "east")).toBe(false);
-    expect(isKillIn(entry("readiness-lost", "east"), "east")).toBe(false);
+    expect(isFaultIn(entry("backends-killed", "east"), "backends-killed", "east")).toBe(true);
+    expect(isFaultIn(entry("backends-killed", "west"), "backends-killed", "east")).toBe(false);
+    expect(isFaultIn(entry("readiness-lost", "east"), "backends-killed", "east")).toBe(false);
   });
 });
 
@@ -63,7 +63,7 @@ test("what runs beside the tests ends when it is stopped; an earlier end is an e
 });
 
 test("blocks are 1.2 and 0.8 times their budget", () => {
-  expect(thresholdFaults.map((f) => f.name)).toHaveLength(6);
+  expect(thresholdFaults.map((f) => f.name)).toHaveLength(8);
   expect(faultNamed("failover-beyond-budget").does).toContain("1.2 times failoverMs");
   expect(faultNamed("restart-within-budget").does).toContain("0.8 times restartMs");
 });

@@ -6,7 +6,7 @@ import type { Budgets } from "#harness/model/budgets.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 import type { Fault, Injected, SuiteFault } from "../fault.ts";
 import { inBackground } from "./background.ts";
-import { type Blocked, blockFor } from "./block.ts";
+import { type Block, type Blocked, blockable, blockFor } from "./block.ts";
 import { EchoWatch } from "./echo-watch.ts";
 
 /**
@@ -28,16 +28,13 @@ const exactness = 0.1;
 
 /** Traffic that moves in the suite's tests, as the state of the echo pods shows it. */
 interface Moment {
-  readonly name: "failover" | "failback" | "restart";
+  readonly name: "failover" | "announcement" | "failback" | "restart";
   readonly budget: keyof Budgets;
   readonly after: string;
   /** Whose clients are blocked. */
   readonly of: typeof everyCluster | typeof others | typeof struck;
-  /**
-   * Ends when the block begins, in a cluster that had all its backends; returns since when its time counts, in Unix
-   * milliseconds, if that is earlier.
-   */
-  readonly begins: (pods: EchoWatch, signal: AbortSignal) => Promise<{ readonly sinceUnixMs?: number }>;
+  /** Ends when the block begins, in a cluster that had all its backends; returns since when its time counts. */
+  readonly begins: (pods: EchoWatch, signal: AbortSignal) => Promise<Pick<Block, "since">>;
 }
 
 const moments: readonly Moment[] = [
@@ -51,6 +48,30 @@ const moments: readonly Moment[] = [
       await pods.none();
       await pause(stableMs, signal);
       return {};
+    },
+  },
+  {
+    name: "announcement",
+    budget: "failoverMs",
+    after: "the EndpointSlices of that cluster name none of its backends",
+    // The block begins with the fault: what is lost until the change of the EndpointSlice is no failure of the mesh.
+    of: struck,
+    async begins(pods) {
+      await pods.fault("scale-to-zero");
+      const announced = pods.announced();
+      // Whoever awaits it first sees its error.
+      announced.catch(() => undefined);
+      return {
+        async since(beganUnixMs) {
+          const sinceUnixMs = await announced;
+          if (sinceUnixMs < beganUnixMs)
+            throw new MeshproofError(
+              "fault-no-effect",
+              `the EndpointSlices changed ${Math.round(beganUnixMs - sinceUnixMs)} ms before the block began`,
+            );
+          return sinceUnixMs;
+        },
+      };
     },
   },
   {
@@ -73,8 +94,9 @@ const moments: readonly Moment[] = [
     // that the sum is exact.
     of: struck,
     async begins(pods) {
-      await pods.killed();
-      return { sinceUnixMs: unixNowMs() };
+      await pods.fault("backends-killed");
+      const sinceUnixMs = unixNowMs();
+      return { since: async () => sinceUnixMs };
     },
   },
 ];
@@ -144,7 +166,9 @@ export function requireExact(lasted: readonly number[], forMs: number): void {
 /** The lab's prober pods of a cluster, by node. */
 export async function clientsIn(cluster: Cluster, mark: string): Promise<Blocked[]> {
   const vantages = await vantagesOf(cluster.kube);
-  return vantages.map(({ node, uid }) => ({ node: localNode(cluster, node), podUid: uid, mark }));
+  return Promise.all(
+    vantages.map(({ node, uid }) => blockable({ node: localNode(cluster, node), podUid: uid, mark })),
+  );
 }
 
 export const thresholdFaults: readonly Fault[] = moments.flatMap((moment) =>

@@ -6,6 +6,7 @@ import { ignoredValues, removedKeys } from "#harness/semantics/ignored-values.ts
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
+import { readsOldMcsApi } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -256,13 +257,22 @@ const isOff = (value: unknown): boolean =>
     value !== null &&
     (Object.keys(value).length === 0 || at(value as Values, "enabled") === false));
 
+/** With the present names of what older charts read under another one. */
 function ownValues(cluster: SourceCluster): Values {
-  const own = withoutNulls(mergeValues(fromConfig(cluster.config), cluster.values as Values));
+  const given = withoutNulls(mergeValues(fromConfig(cluster.config), cluster.values as Values));
+  const own = readsOldMcsApi(cluster) ? withMcsApi(given) : given;
   const { tunnel } = own;
   // Charts before 1.15 read the old value.
   if (typeof tunnel !== "string" || isAtLeast(cluster.cilium ?? "1.15", "1.15")) return own;
   const { tunnel: _, ...rest } = own;
   return tunnel === "disabled" ? { ...rest, routingMode: "native" } : { ...rest, tunnelProtocol: tunnel };
+}
+
+function withMcsApi(own: Values): Values {
+  const { enableMCSAPISupport: old, ...mesh } = (own.clustermesh ?? {}) as Values;
+  if (old === undefined) return own;
+  // Either of the two puts it on.
+  return { ...own, clustermesh: old === true ? mergeValues(mesh, { mcsapi: { enabled: true } }) : mesh };
 }
 
 function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
@@ -277,7 +287,7 @@ function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
   };
   if (Object.keys(keptApiserver).length > 0) kept.apiserver = keptApiserver;
   const mcs = (kept.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
-  if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
+  if (mcs && !isAtLeast(cluster.cilium ?? "", "1.19")) {
     delete kept.mcsapi;
     say("MCS-API", "on", "off: before Cilium 1.19 nothing creates its CRDs", {
       matters: "yes",

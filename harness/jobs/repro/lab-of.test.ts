@@ -8,14 +8,17 @@ import { type LabDraft, labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
 
 /** A lab of a folder with these files. */
-async function draftOf(files: Readonly<Record<string, object | readonly object[]>>): Promise<LabDraft> {
+async function draftOf(
+  files: Readonly<Record<string, object | readonly object[]>>,
+  cilium = "1.18.6",
+): Promise<LabDraft> {
   const dir = tempFolder("lab-of");
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
     const documents: readonly object[] = Array.isArray(content) ? content : [content];
     writeFileSync(join(dir, name), documents.map((d) => toYaml(d)).join("---\n"));
   }
-  return labOf(await readSource([dir]), [], { "": "1.18.6" });
+  return labOf(await readSource([dir]), [], { "": cilium });
 }
 const told = ({ differences }: LabDraft): string[] =>
   differences
@@ -54,6 +57,31 @@ test("a null is a value that is not set, and the chart's own values are one line
   const lines = told(await draftOf({ "a.yaml": valuesOf("a", 1, all), "b.yaml": valuesOf("b", 2) }));
   expect(lines.filter((line) => /^\d+ other values: /.test(line))).toHaveLength(1);
   expect(lines.length).toBeLessThan(8);
+});
+
+test("the old value of the MCS-API puts it on where the chart still reads it", async () => {
+  const old = { clustermesh: { enableMCSAPISupport: true } };
+  const files = {
+    "a.yaml": [
+      valuesOf("a", 1, old),
+      {
+        apiVersion: "multicluster.x-k8s.io/v1beta1",
+        kind: "ServiceExport",
+        metadata: { namespace: "shop", name: "cart" },
+      },
+    ],
+    "b.yaml": valuesOf("b", 2),
+  };
+  const of = async (cilium: string) => {
+    const { clusters, differences } = await draftOf(files, cilium);
+    return {
+      mcsApi: (clusters[0]?.values.clustermesh as { mcsapi?: unknown } | undefined)?.mcsapi,
+      exports: clusters[0]?.manifests.filter((o) => o.kind === "ServiceExport").length,
+      differs: differences.some((d) => d.field === "MCS-API differs"),
+    };
+  };
+  expect(await of("1.19.7")).toEqual({ mcsApi: { enabled: true }, exports: 1, differs: true });
+  expect(await of("1.20.2")).toEqual({ exports: 0, differs: false });
 });
 
 test("networks are those of the distribution's own configuration", async () => {

@@ -1,3 +1,4 @@
+import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
 import type { ClusterSettings } from "#harness/semantics/mesh-settings.ts";
 import { at } from "./values-at.ts";
@@ -80,6 +81,11 @@ function extraConfig(values: SourceCluster["values"]): Record<string, string> {
   return Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, String(value)]));
 }
 
+/** Whether the chart reads the value under which the MCS-API was on before 1.20. */
+export const readsOldMcsApi = ({ cilium }: SourceCluster): boolean => !isAtLeast(cilium ?? "1.20", "1.20");
+
 /** Whether Cilium's operator serves the MCS-API. */
-export const hasMcsApi = ({ values, config }: SourceCluster): boolean =>
-  at(values, "clustermesh.mcsapi.enabled") === true || config["clustermesh-enable-mcs-api"] === "true";
+export const hasMcsApi = (cluster: SourceCluster): boolean =>
+  at(cluster.values, "clustermesh.mcsapi.enabled") === true ||
+  (at(cluster.values, "clustermesh.enableMCSAPISupport") === true && readsOldMcsApi(cluster)) ||
+  cluster.config["clustermesh-enable-mcs-api"] === "true";

@@ -36,7 +36,8 @@ test("each boundary is compared with the packet that caused it", () => {
     samples,
     marks: [
       { name: "away", atMs: 1500 },
-      { name: "back", atMs: 2900 },
+      // Between a request and its answer.
+      { name: "back", atMs: 2900.5 },
     ],
   });
   const backend = (s: Sample): string => (s.cluster === "west" ? "10.2.0.1:8080" : "10.1.0.1:8080");

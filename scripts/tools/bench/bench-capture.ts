@@ -245,18 +245,20 @@ export function compareWithCapture(
   const [away, back] = history.marks.map((m) => m.atMs);
   if (away === undefined || back === undefined) return [];
   const isClient = (address: string): boolean => address.startsWith(`${move.client}:`);
-  const inRun = captured.filter((p) => p.atUnixMs >= zero + away - 1000 && p.atUnixMs <= zero + back);
-  // A connection with several answers is a kept one.
+  const within = (fromMs: number, toMs: number) =>
+    captured.filter((p) => p.atUnixMs >= zero + fromMs && p.atUnixMs <= zero + toMs);
+  // A request at the end of the window is answered after it.
   const answers = Map.groupBy(
-    inRun.filter((p) => p.kind === "answer" && isClient(p.to)),
+    within(away - 1000, back + history.timeoutMs).filter((p) => p.kind === "answer" && isClient(p.to)),
     connectionOf,
   );
-  const answered = new Map(
-    [...answers].flatMap(([of, [p, ...others]]) => (p === undefined || others.length > 0 ? [] : [[of, p]])),
-  );
-  const opened = inRun
+  // A connection with several answers is a kept one.
+  const opened = within(away - 1000, back)
     .filter((p) => p.kind === "syn" && isClient(p.from) && (answers.get(connectionOf(p))?.length ?? 0) < 2)
     .sort((a, b) => a.atUnixMs - b.atUnixMs);
+  const answered = new Map(
+    opened.map(connectionOf).flatMap((of) => (answers.get(of) ?? []).map((p) => [of, p] as const)),
+  );
   let firstLost: Sample | undefined;
   let lastGood: Sample | undefined;
   let lastOldMs: number | undefined;
