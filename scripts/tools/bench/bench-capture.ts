@@ -32,10 +32,13 @@ export interface CapturedPacket {
 const answers = `(tcp src port ${echoHttpPort} and tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x48545450)`;
 const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn)`;
 
-/** With a buffer for seconds without a processor: headers alone, 64 MiB. Its counters come with its packets. */
+/**
+ * With a buffer for seconds without a processor: headers alone, 64 MiB. Its counters come with its packets. What leaves a
+ * pod comes in at the node; what goes out again is not written, because the writing loads the machine.
+ */
 const capture = [
   ...["sh", "-c", 'exec "$@" 2>&1', "capture"],
-  ...["tcpdump", "-B", "65536", "-s", "160", "-i", "any", "-nn", "-tt", "-l"],
+  ...["tcpdump", "-B", "65536", "-s", "160", "-i", "any", "-Q", "in", "-nn", "-tt", "-l"],
 ];
 
 /** One line of `tcpdump -i any -nn -tt`; only packets on a pod's own interface, so that none counts twice. */
@@ -89,12 +92,8 @@ export async function benchCapture(
     const vantage = (await vantagesOf(c.kube)).at(-1);
     clients.set(c.name, found(vantage, `prober pod in ${c.name}`).ip);
   }
-  const expected = new Set(clients.values());
   const captured: CapturedPacket[] = [];
-  const captures = startCaptures(nodes, (packet) => {
-    const client = packet.kind === "syn" ? packet.from : packet.to;
-    if (expected.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
-  });
+  const captures = startCaptures(nodes, [...clients.values()], (packet) => captured.push(packet));
   let finished: Awaited<ReturnType<typeof testLab>>;
   try {
     await pause(2000, signal);
@@ -112,6 +111,7 @@ export async function benchCapture(
   }
   const pods = new Map(mesh.clusters.map((c) => [c.name, parseCidr(c.podCidr)]));
   const errors: CaptureError[] = [];
+  const disputed: Sample[] = [];
   const halvedOffMs: number[] = [];
   const mainShares: number[] = [];
   const allShares: number[] = [];
@@ -130,13 +130,13 @@ export async function benchCapture(
       mesh.clusters.find((c) => c.name !== measurement.struck),
       `cluster other than ${measurement.struck}`,
     ).name;
-    errors.push(
-      ...compareWithCapture(history, captured, {
-        client: found(clients.get(measurement.client), `prober pod in ${measurement.client}`),
-        old: { cluster: measurement.struck, has: podOf(measurement.struck) },
-        fresh: { cluster: to, has: podOf(to) },
-      }),
-    );
+    const compared = compareWithCapture(history, captured, {
+      client: found(clients.get(measurement.client), `prober pod in ${measurement.client}`),
+      old: { cluster: measurement.struck, has: podOf(measurement.struck) },
+      fresh: { cluster: to, has: podOf(to) },
+    });
+    errors.push(...compared.errors);
+    disputed.push(...compared.disputed);
   }
   if (failovers === 0)
     throw new MeshproofError("rig-spoiled", "no failover was measured", {
@@ -154,11 +154,15 @@ export async function benchCapture(
       const off = all.map((e) => Math.abs(e.ms));
       return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, max ${Math.max(...off).toFixed(2)} ms`;
     }),
+    `requests on which prober and wire disagree: ${disputed.length}${disputed.length === 0 ? "" : ` (${disputed.slice(0, 5).map(sampleText).join("; ")})`}`,
     `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
     `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, max ${percent(Math.max(...allShares))}`,
     `the same failovers by every second request: the lost time differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];
 }
+
+const sampleText = ({ outcome, sentMs, endMs }: Sample): string =>
+  `${outcome} for the prober after ${(endMs - sentMs).toFixed(0)} ms`;
 
 interface Captures {
   /** What each node's capture dropped, once it is known. */
@@ -166,10 +170,15 @@ interface Captures {
   readonly stop: () => Promise<void>;
 }
 
-function startCaptures(nodes: readonly string[], onPacket: (packet: CapturedPacket) => void): Captures {
+function startCaptures(
+  nodes: readonly string[],
+  clients: readonly string[],
+  onPacket: (packet: CapturedPacket) => void,
+): Captures {
+  const ofClients = clients.map((ip) => `host ${ip}`).join(" or ");
   const drops = new Map<string, number>();
   const started = nodes.map((node) =>
-    execLines(node, [...capture, `${answers} or ${syns}`], (line) => {
+    execLines(node, [...capture, `(${ofClients}) and (${answers} or ${syns})`], (line) => {
       const counters = readCounters(line);
       if (counters !== undefined) drops.set(node, counters.dropped);
       const packet = readCapture(line);
@@ -235,15 +244,21 @@ function connectionOf(packet: CapturedPacket): string {
   return packet.kind === "syn" ? `${packet.from} ${packet.to}` : `${packet.to} ${packet.from}`;
 }
 
+interface Comparison {
+  readonly errors: readonly CaptureError[];
+  /** Requests that are lost for the prober and not on the wire, or the other way round. */
+  readonly disputed: readonly Sample[];
+}
+
 /** Boundaries that left no packet (a connection refused before it reached the wire) are not compared. */
 export function compareWithCapture(
   history: History,
   captured: readonly CapturedPacket[],
   move: { readonly client: string; readonly old: Side; readonly fresh: Side },
-): CaptureError[] {
+): Comparison {
   const zero = history.startedAtUnixMs;
   const [away, back] = history.marks.map((m) => m.atMs);
-  if (away === undefined || back === undefined) return [];
+  if (away === undefined || back === undefined) return { errors: [], disputed: [] };
   const isClient = (address: string): boolean => address.startsWith(`${move.client}:`);
   const within = (fromMs: number, toMs: number) =>
     captured.filter((p) => p.atUnixMs >= zero + fromMs && p.atUnixMs <= zero + toMs);
@@ -284,69 +299,78 @@ export function compareWithCapture(
   const near = (sentMs: number): CapturedPacket | undefined =>
     opened.find((p) => Math.abs(p.atUnixMs - zero - sentMs) < history.everyMs);
   if (firstLost !== undefined) {
-    const wire = opened.find((p) => !answered.has(connectionOf(p)) && p.atUnixMs >= zero + away);
-    if (near(firstLost.sentMs) !== undefined) add("first loss", firstLost.sentMs, wire?.atUnixMs);
+    const lost = opened.find((p) => !answered.has(connectionOf(p)) && p.atUnixMs >= zero + away);
+    if (near(firstLost.sentMs) !== undefined) add("first loss", firstLost.sentMs, lost?.atUnixMs);
     const before = opened.filter(
-      (p) => answered.has(connectionOf(p)) && (wire === undefined || p.atUnixMs < wire.atUnixMs),
+      (p) => answered.has(connectionOf(p)) && (lost === undefined || p.atUnixMs < lost.atUnixMs),
     );
     if (near(firstLost.sentMs) !== undefined) add("last good", lastGood?.sentMs, before.at(-1)?.atUnixMs);
   }
-  errors.push(...lossErrors(history, opened, answered, { away, back }));
+  const wire = wireHistory(history, opened, answered);
+  errors.push(...lossErrors(history, wire, { away, back }));
   const ends = [...answered.values()];
   const old = ends.filter((p) => move.old.has(p.from)).map((p) => p.atUnixMs);
   const fresh = ends.filter((p) => move.fresh.has(p.from) && p.atUnixMs > zero + away).map((p) => p.atUnixMs);
   if (old.length > 0) add("last answer of the old side", lastOldMs, Math.max(...old));
   if (fresh.length > 0) add("first answer of the new side", firstNewMs, Math.min(...fresh));
-  return errors;
+  const lostOnWire = new Set([...wire.samples].filter((s) => s.outcome !== "ok").map((s) => s.seq));
+  const disputed = [...history.samples].filter(
+    (s) => s.sentMs >= away && s.sentMs <= back && (s.outcome !== "ok") !== lostOnWire.has(s.seq),
+  );
+  return { errors, disputed };
 }
 
-/** The requests on the wire, and those of the prober that left no packet, as a history. */
+/**
+ * Each request of the prober as the wire shows it, or as the prober does where it left no packet. A kept connection that
+ * is opened again is none of them, so the nearest packet counts and others do not.
+ */
 function wireHistory(
   history: History,
   opened: readonly CapturedPacket[],
   answered: ReadonlyMap<string, CapturedPacket>,
 ): History {
   const zero = history.startedAtUnixMs;
-  const inTime = (syn: CapturedPacket, answer: CapturedPacket | undefined): boolean =>
-    answer !== undefined && answer.atUnixMs - syn.atUnixMs < history.timeoutMs;
   // A connection sends its SYN again; the first one is the request.
-  const requests = [...new Map(opened.toReversed().map((p) => [connectionOf(p), p])).values()].map((p) => ({
-    sentMs: p.atUnixMs - zero,
-    outcome: inTime(p, answered.get(connectionOf(p))) ? ("ok" as const) : ("timeout" as const),
-  }));
-  const silent = [...history.samples].filter(
-    (s) => s.outcome !== "ok" && !requests.some((r) => Math.abs(r.sentMs - s.sentMs) < history.everyMs / 2),
+  const first = [...new Map(opened.toReversed().map((p) => [connectionOf(p), p])).values()].sort(
+    (a, b) => a.atUnixMs - b.atUnixMs,
   );
-  const samples = [...requests, ...silent]
-    .sort((a, b) => a.sentMs - b.sentMs)
-    .map(({ sentMs, outcome }, seq): Sample => ({ seq, dueMs: sentMs, sentMs, endMs: sentMs, outcome }));
+  const isInTime = (syn: CapturedPacket): boolean => {
+    const answer = answered.get(connectionOf(syn));
+    return answer !== undefined && answer.atUnixMs - syn.atUnixMs < history.timeoutMs;
+  };
+  let next = 0;
+  const samples = [...history.samples].map((sample): Sample => {
+    const atUnixMs = zero + sample.sentMs;
+    const offMs = (i: number): number =>
+      Math.abs((first[i]?.atUnixMs ?? Number.POSITIVE_INFINITY) - atUnixMs);
+    while (next + 1 < first.length && offMs(next + 1) <= offMs(next)) next += 1;
+    const syn = first[next];
+    if (syn === undefined || offMs(next) >= history.everyMs / 2) return sample;
+    const sentMs = syn.atUnixMs - zero;
+    return {
+      ...{ seq: sample.seq, dueMs: sentMs, sentMs, endMs: sentMs },
+      outcome: isInTime(syn) ? "ok" : "timeout",
+    };
+  });
   return { ...history, samples };
 }
 
 /** Losses by the prober against those on the wire, over the whole window. */
 function lossErrors(
   history: History,
-  opened: readonly CapturedPacket[],
-  answered: ReadonlyMap<string, CapturedPacket>,
+  wire: History,
   { away, back }: { readonly away: number; readonly back: number },
 ): CaptureError[] {
   const window = { sinceMs: away, untilMs: back };
-  const wire = wireHistory(history, opened, answered);
   const [own, other] = [failoverFacts(history, window), failoverFacts(wire, window)];
-  if (own.lost === 0) return [];
-  const errors: CaptureError[] = [
+  const { lastLossMs } = own;
+  if (lastLossMs === undefined) return [];
+  return [
     { boundary: "lost time", ms: own.lostTimeMs - other.lostTimeMs },
     { boundary: "longest gap", ms: own.longestGapMs - other.longestGapMs },
+    ...(other.lastLossMs === undefined || other.lastLossMs === lastLossMs
+      ? // A lost request without a packet would be compared with itself.
+        []
+      : [{ boundary: "last loss" as const, ms: lastLossMs - other.lastLossMs }]),
   ];
-  // A lost request without a packet would be compared with itself.
-  const { lastLossMs } = own;
-  const packet = opened.find(
-    (p) =>
-      !answered.has(connectionOf(p)) &&
-      lastLossMs !== undefined &&
-      Math.abs(p.atUnixMs - history.startedAtUnixMs - lastLossMs) < history.everyMs,
-  );
-  if (lastLossMs !== undefined && packet !== undefined)
-    errors.push({ boundary: "last loss", ms: lastLossMs - (other.lastLossMs ?? Number.NaN) });
-  return errors;
 }
