@@ -31,7 +31,8 @@ const syncHeld = ({ suffix, share }: Threshold): SuiteFault => ({
     await ctx.recordUndo(
       ...nodes.map(({ name }) => ({ do: "continue" as const, node: name, process: kvstoreMeshProcess })),
     );
-    const forMs = share * ctx.mesh.state.plan.budgets.syncMs;
+    const budgetMs = ctx.mesh.state.plan.budgets.syncMs;
+    const forMs = share * budgetMs;
     const lasted: number[] = [];
     const watch = inBackground(`the watch of ${ctx.namespace}`, async (signal) => {
       await Promise.all(
@@ -47,7 +48,7 @@ const syncHeld = ({ suffix, share }: Threshold): SuiteFault => ({
       names: [...clusters.map((c) => c.name), ...nodes.map((n) => n.name)],
       async beforeHeal() {
         await watch.stop();
-        requireExact(lasted, forMs);
+        requireExact(lasted, forMs, budgetMs);
       },
     };
   },

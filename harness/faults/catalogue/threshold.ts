@@ -23,7 +23,7 @@ const stableMs = 2000;
 const everyCluster = "every cluster";
 const others = "the other clusters";
 const struck = "that cluster";
-/** A machine under load wakes a sleeping shell late; both blocks then still lie on their side of the budget. */
+/** Of the budget: a machine under load wakes a sleeping shell late; both blocks then still lie on their side of it. */
 const exactness = 0.1;
 
 /** Traffic that moves in the suite's tests, as the state of the echo pods shows it. */
@@ -125,7 +125,8 @@ const blockAfter = (
         ...{ node: node.name, podUid, mark },
       })),
     );
-    const forMs = share * mesh.state.plan.budgets[budget];
+    const budgetMs = mesh.state.plan.budgets[budget];
+    const forMs = share * budgetMs;
     const lasted: number[] = [];
     const watch = inBackground(`the watch of ${namespace}`, async (signal) => {
       await Promise.all(
@@ -145,17 +146,17 @@ const blockAfter = (
       names: [...mesh.clusters.map((c) => c.name), ...clients.map((c) => c.node.name)],
       async beforeHeal() {
         await watch.stop();
-        requireExact(lasted, forMs);
+        requireExact(lasted, forMs, budgetMs);
       },
     };
   },
 });
 
-/** Throws `fault-no-effect` if nothing was blocked, or for another time than `forMs`. */
-export function requireExact(lasted: readonly number[], forMs: number): void {
+/** Throws `fault-no-effect` if nothing was blocked, or for another time than `forMs`, measured by the budget. */
+export function requireExact(lasted: readonly number[], forMs: number, budgetMs: number): void {
   if (lasted.length === 0)
     throw new MeshproofError("fault-no-effect", "no test moved traffic, so nothing was blocked");
-  const other = lasted.filter((ms) => Math.abs(ms - forMs) > exactness * forMs);
+  const other = lasted.filter((ms) => Math.abs(ms - forMs) > exactness * budgetMs);
   if (other.length > 0)
     throw new MeshproofError(
       "fault-no-effect",
