@@ -22,6 +22,11 @@ const mode = "clustermesh.apiserver.kvstoremesh.kvstoreMode";
 
 test.each([
   [
+    "pods announced without an interface",
+    { l2podAnnouncements: { enabled: true } },
+    "l2podAnnouncements.enabled",
+  ],
+  [
     "no KVStoreMesh for identities in the kvstore",
     mesh({ kvstoremesh: { enabled: false } }, inKvstore),
     "clustermesh.apiserver.kvstoremesh.enabled",

@@ -348,6 +348,17 @@ export const refusals: readonly Refusal[] = [
     byAgents: true,
   },
   {
+    path: "l2podAnnouncements.enabled",
+    charts: ">=1.19.0",
+    refuses: (value, values) =>
+      value === true && isUnset(valueAt(values, "l2podAnnouncements.interfacePattern")),
+    wants:
+      "it needs l2podAnnouncements.interfacePattern beside it, because since 1.19 there is no interface by default (1.18: eth0)",
+    remedy: "set l2podAnnouncements.interfacePattern, such as ^eth0$ for the old default; 1.18 reads it too",
+    source: "pkg/datapath/gneigh/processor.go:54 of 1.19.7",
+    byAgents: true,
+  },
+  {
     path: "bpf.tproxy",
     charts: ">=1.19.0",
     refuses: (value, values) =>

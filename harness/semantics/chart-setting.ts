@@ -23,6 +23,8 @@ export interface ChartSetting {
   readonly kind: ChangeKind;
   readonly means: string;
   readonly onlyWith?: OnlyWith | readonly OnlyWith[];
+  /** It matters only to what Envoy does. */
+  readonly ofEnvoy?: true;
   /** The chart keeps the old default where `upgradeCompatibility` is below this minor. */
   readonly compatibleBelow?: string;
   /** The value, as YAML, that does what a chart without the setting did. */
@@ -56,6 +58,8 @@ export const withIngress = ifOn("enable-ingress-controller", "ingressController.
 export const withProxy = ifOn("enable-l7-proxy", "l7Proxy", "true");
 export const withGateways = ifOn("enable-gateway-api", "gatewayAPI.enabled");
 export const withMcsApi = ifOn("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled");
+/** Nothing of it in cilium-config has one meaning in all releases. */
+export const withEni: OnlyWith = { value: "eni.enabled", is: "true", chart: "false" };
 const madeByChart: OnlyWith = {
   value: "clustermesh.apiserver.tls.auto.enabled",
   is: "true",

@@ -4,6 +4,7 @@ import {
   notes,
   renewedByHelm,
   since,
+  withEni,
   withGateways,
   withIngress,
   withMcsApi,
@@ -32,6 +33,21 @@ const meaning: readonly ChartSetting[] = [
     kind: "meaning",
     means: "with false, a policy that asks for authentication lets traffic through without it",
     source: notes("1.19"),
+  },
+  {
+    setting: "ipam",
+    value: "ipam.mode",
+    defaults: { "1.18.6": "cluster-pool", "1.19.1": "eni" },
+    kind: "meaning",
+    means:
+      "with eni.enabled the chart sets it to eni, whatever ipam.mode says, and routing-mode to native unless routingMode is set; outside of AWS set eni.enabled: false instead",
+    onlyWith: withEni,
+    forced: "1.19.0",
+    back: {
+      kind: "meaning",
+      means: "before 1.19 the chart takes ipam.mode as it is, whatever eni.enabled says",
+    },
+    source: configMap(66),
   },
   {
     value: "clustermesh.apiserver.tls.authMode",
@@ -96,6 +112,7 @@ const newDefaults: readonly ChartSetting[] = [
     kind: "default",
     means: "each Envoy refuses connections over this number, which 1.18 did not limit",
     onlyWith: withProxy,
+    ofEnvoy: true,
     source: configMap(1494),
   },
   {
@@ -122,6 +139,7 @@ const newDefaults: readonly ChartSetting[] = [
         "agents configure Envoy by one stream for each kind of resource, which is all that they had before 1.20",
     },
     onlyWith: withProxy,
+    ofEnvoy: true,
     compatibleBelow: "1.20",
     source: "install/kubernetes/cilium/values.yaml:2730 of 1.20.2",
   },

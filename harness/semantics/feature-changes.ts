@@ -72,6 +72,7 @@ const featureChanges: readonly FeatureChange[] = [
   {
     since: "1.20.0",
     grade: "caution",
+    // Where the socket chooses the backend, it did so before; that Gateway API puts this off changes nothing.
     isOn: (is) =>
       replacesKubeProxy(is) && is("bpf-lb-sock-hostns-only", "socketLB.hostNamespaceOnly", "true"),
     message:
@@ -110,18 +111,10 @@ interface Move {
   readonly to: string;
 }
 
-/**
- * Features that a cluster uses and that work another way after the move, and flags that the target does not have. `after`:
- * its cilium-config after the move, which may be what makes a condition true.
- */
-export function featureFindings(
-  move: Move,
-  of: ClusterSettings,
-  after: Readonly<Record<string, string>> = {},
-): CertificateFinding[] {
+/** Features that a cluster uses and that work another way after the move, and flags that the target does not have. */
+export function featureFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
   const is: Is = (setting, value, expected, chart) =>
-    readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected ||
-    (setting !== undefined && after[setting] === expected);
+    readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
   const changed = featureChanges
     .filter(({ since, isOn }) => crosses(move, since) && isOn(is, of.values ?? {}))
     .map(

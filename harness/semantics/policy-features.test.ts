@@ -32,6 +32,23 @@ test("what means the same is not named: empty lists, other kinds, a setting that
   expect(policyFeatureFindings([policy({ authentication: {} }, "NetworkPolicy")], up)).toEqual([]);
 });
 
+test("egress to NodePorts is named where pods reached the node first", () => {
+  const rule = { toEntities: ["remote-node"], toPorts: [{ ports: [{ port: "31080", protocol: "TCP" }] }] };
+  const toPort = (port: string) => ({ ...rule, toPorts: [{ ports: [{ port }] }] });
+  const of = (egress: object): UserPolicy => ({
+    ...policy({}),
+    specs: [{ path: "spec", spec: { endpointSelector: {}, egress: [egress] } }],
+  });
+  const config = { "kube-proxy-replacement": "true", "bpf-lb-sock-hostns-only": "true" };
+  const move = { ...up, before: config, after: config };
+  expect(policyFeatureFindings([of(rule)], move)).toMatchObject([
+    { grade: "serious", message: expect.stringContaining("shop/one allows pods to reach nodes") },
+  ]);
+  expect(policyFeatureFindings([of(toPort("443")), policy(rule)], move)).toEqual([]);
+  const atTheSocket = { ...config, "bpf-lb-sock-hostns-only": "false" };
+  expect(policyFeatureFindings([of(rule)], { ...move, before: atTheSocket })).toEqual([]);
+});
+
 test("on the way back what has an old meaning again is named, and what the API server kept out is not", () => {
   const down = {
     ...{ from: "1.20.2", to: "1.18.11" },

@@ -1,3 +1,4 @@
+import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
@@ -11,12 +12,24 @@ interface Feature {
   readonly remedy: string;
   /** The same for a move back to before that release; absent where the API server has kept such policies out. */
   readonly back?: { readonly means: string; readonly remedy: string };
+  /** What cilium-config must have with the older release for the meaning to change. */
+  readonly onlyWith?: Readonly<Record<string, string>>;
   /** The setting of cilium-config that decides, and its value with the old meaning. */
   readonly unless?: readonly [setting: string, value: string];
   readonly source: string;
 }
 
 const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
+
+const nodes = new Set(["remote-node", "host"]);
+const isNodePort = (port: unknown): boolean => Number(port) >= 30_000 && Number(port) <= 32_767;
+
+/** Egress to nodes at a port of the range from which Kubernetes takes NodePorts by default. */
+const reachesNodePort = (rule: unknown): boolean =>
+  isMapping(rule) &&
+  (isFilled(rule.toNodes) ||
+    (Array.isArray(rule.toEntities) && rule.toEntities.some((e) => nodes.has(String(e))))) &&
+  mappingsIn(rule.toPorts).some((to) => mappingsIn(to.ports).some(({ port }) => isNodePort(port)));
 
 /** From the upgrade notes of 1.19 and 1.20, in Documentation/operations of 1.19.7 and 1.20.2. */
 const features: readonly Feature[] = [
@@ -42,6 +55,21 @@ const features: readonly Feature[] = [
       remedy: "write a pattern for each level that is needed",
     },
     source: "upgrade notes of 1.19",
+  },
+  {
+    since: "1.20.0",
+    uses: (key, value) => key === "egress" && Array.isArray(value) && value.some(reachesNodePort),
+    onlyWith: { "kube-proxy-replacement": "true", "bpf-lb-sock-hostns-only": "true" },
+    means:
+      "allows pods to reach nodes at a port of the NodePort range: a connection to a NodePort now leaves the pod to one of its backends, which this rule does not allow",
+    remedy:
+      "allow egress to the backends of the service too, at their own port, and ingress there from the clients, those of other clusters included",
+    back: {
+      means:
+        "allows pods to reach nodes at a port of the NodePort range: a connection to a NodePort now leaves the pod to the node, which other rules may not allow",
+      remedy: "allow egress to the nodes at the NodePort too",
+    },
+    source: "upgrade notes of 1.20",
   },
   {
     since: "1.20.0",
@@ -80,14 +108,15 @@ export const needsPolicies = (move: Versions): boolean =>
 
 /** What a feature means on the other side of a move; undefined if it means the same. */
 function changed(
-  { since, unless, back, ...up }: Feature,
+  { since, unless, onlyWith = {}, back, ...up }: Feature,
   move: Move,
 ): Pick<Feature, "means" | "remedy"> | undefined {
   const isUp = crosses(move, since);
   if (!isUp && !crossesBack(move, since)) return undefined;
+  const [newer, older] = isUp ? [move.after, move.before] : [move.before, move.after];
+  if (Object.entries(onlyWith).some(([key, is]) => older[key] !== is)) return undefined;
   const [setting, old] = unless ?? [];
   if (setting !== undefined) {
-    const [newer, older] = isUp ? [move.after, move.before] : [move.before, move.after];
     // The newer version keeps the old meaning, or the older one has the new meaning.
     if (newer[setting] === old || ![old, undefined].includes(older[setting])) return undefined;
   }

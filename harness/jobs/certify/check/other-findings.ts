@@ -1,6 +1,7 @@
 import semver from "semver";
 import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { minorOf } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts";
@@ -8,6 +9,7 @@ import { affects } from "#harness/semantics/affected.ts";
 import { chartsRead } from "#harness/semantics/chart-settings.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
 import { deprecationFindings } from "#harness/semantics/deprecations.ts";
+import { usesEnvoy, withoutEnvoy } from "#harness/semantics/envoy-use.ts";
 import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { flagFindings } from "#harness/semantics/flag-findings.ts";
 import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
@@ -33,15 +35,28 @@ export function versionFindings(cluster: CheckedCluster, defects: readonly Defec
       ? []
       : [
           ...distance(cluster, { from, to }, defects),
-          ...featureFindings({ from, to }, cluster.settings, cluster.after),
+          ...featureFindings({ from, to }, cluster.settings),
           ...nodeConfigFindings(cluster, { from, to }),
         ]),
     ...crdsOf(cluster),
     ...deprecationFindings(to, cluster.settings),
     ...kubernetesFinding(source.kubernetes, to),
-    ...settingFindings(changes),
+    ...settingFindings(isWithoutEnvoy(cluster) ? changes.map(withoutEnvoy) : changes),
   ];
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
+}
+
+/** Known only where policies were read, all of them. */
+function isWithoutEnvoy({ evidence, policiesRead, settings }: CheckedCluster): boolean {
+  if (!policiesRead) return false;
+  const parts = Object.values(policiesOf(evidence).policies);
+  return (
+    parts.every((part) => part.ok || part.absent === true) &&
+    !usesEnvoy(
+      settings,
+      parts.flatMap((part) => (part.ok ? part.value : [])),
+    )
+  );
 }
 
 /** Releases of which the tables hold nothing, or only what another one of the minor does. */

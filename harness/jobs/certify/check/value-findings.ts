@@ -169,6 +169,7 @@ const remedies: readonly (readonly [field: string, remedy: string])[] = [
   ["MCS-API differs", "set clustermesh.mcsapi.enabled: true in every cluster that exports or imports"],
   ["CA differs", "use one CA in all clusters, or tls.caBundle with all of them"],
   ["clustermesh.useAPIServer", "set clustermesh.useAPIServer: true"],
+  ["clustermesh.config.enabled", "set clustermesh.config.enabled: true"],
 ];
 
 function found({ cluster, field, inSource, matters }: Difference): Found {
