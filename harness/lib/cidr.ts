@@ -83,9 +83,20 @@ export function coveringCidr(texts: readonly string[]): string {
 }
 
 /** The range of `bits` that holds a smaller one. */
-export function widened({ kind, first }: Cidr, bits: number): string {
+function widened({ kind, first }: Cidr, bits: number): string {
   const size = BigInt((kind === "ipv4" ? 32 : 128) - bits);
   return `${fromBigInt((first >> size) << size, kind)}/${bits}`;
+}
+
+/** Of each family, the smallest range that holds them all, and at least one of a usual size for a cluster. */
+export function usualRange(cidrs: readonly string[]): string[] {
+  return (["ipv4", "ipv6"] as const).flatMap((kind) => {
+    const own = cidrs.filter((c) => c.includes(":") === (kind === "ipv6"));
+    if (own.length === 0) return [];
+    const usual = kind === "ipv4" ? 16 : 56;
+    const all = parseCidr(coveringCidr(own));
+    return [all.bits <= usual ? all.text : widened(all, usual)];
+  });
 }
 
 /** An address as BPF maps write it, with IPv6 in brackets. */

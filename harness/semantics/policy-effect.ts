@@ -33,12 +33,36 @@ export function effectOf(policy: UserPolicy, context: PolicyContext): PolicyEffe
   return { specs: ofPods, why: "without enable-host-firewall a nodeSelector selects nothing" };
 }
 
+/** The settings that turn each kind of policy off. */
+const switches: Readonly<Record<UserPolicy["kind"], string>> = {
+  NetworkPolicy: "enable-k8s-networkpolicy",
+  CiliumNetworkPolicy: "enable-cilium-network-policy",
+  CiliumClusterwideNetworkPolicy: "enable-cilium-clusterwide-network-policy",
+};
+
+type Settings = Readonly<Record<string, string | undefined>>;
+
+/** The policies of kinds that are on. */
+export const switchedOn = <P extends Pick<UserPolicy, "kind">>(
+  policies: readonly P[],
+  settings: Settings,
+): P[] => policies.filter((p) => settings[switches[p.kind]] !== "false");
+
+/** Policies with the specs that can have an effect in a cluster. */
+export const inEffect = (
+  policies: readonly UserPolicy[],
+  settings: Settings,
+  context: PolicyContext,
+): UserPolicy[] =>
+  switchedOn(policies, settings).map((policy) => ({ ...policy, specs: effectOf(policy, context).specs }));
+
 /** `Sanitize` in pkg/policy/api/rule_validation.go and `Parse` in pkg/k8s/apis/cilium.io/v2/cnp_types.go of 1.20.2. */
-function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): string | undefined {
+const refusalOf = (policy: UserPolicy, context: PolicyContext): string | undefined =>
+  wrongShape(policy) ?? refusedPart(policy, context);
+
+/** What no version takes; a file may hold but a part of a policy, such as a patch. */
+function wrongShape(policy: UserPolicy): string | undefined {
   const specs = policy.specs.map(({ spec }) => spec);
-  const since = (first: string): boolean => version !== undefined && semver.gte(version, first);
-  const holds = (...keys: string[]): boolean =>
-    specs.some((spec) => rulesOf(spec).some((rule) => keys.some((key) => listOf(rule[key]).length > 0)));
   if (policy.kind === "CiliumNetworkPolicy" && specs.some((spec) => isSet(spec.nodeSelector)))
     return "only a clusterwide policy can have a nodeSelector";
   if (specs.length === 0) return "it has neither spec nor specs";
@@ -46,6 +70,16 @@ function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): 
     return "each spec needs either an endpointSelector or a nodeSelector";
   if (specs.some((spec) => directions.every((key) => isEmpty(spec[key]))))
     return `each spec needs a rule, which may be empty, in one of ${directions.join(", ")}`;
+  return undefined;
+}
+
+/** What these agents do not take, by their version or their settings. */
+export function refusedPart(policy: UserPolicy, { version, nodeLabels }: PolicyContext): string | undefined {
+  if (policy.kind === "NetworkPolicy") return undefined;
+  const specs = policy.specs.map(({ spec }) => spec);
+  const since = (first: string): boolean => version !== undefined && semver.gte(version, first);
+  const holds = (...keys: string[]): boolean =>
+    specs.some((spec) => rulesOf(spec).some((rule) => keys.some((key) => listOf(rule[key]).length > 0)));
   // pkg/policy/api/ingress.go: a list of strings that must be empty since 1.19.
   if (since("1.19.0") && holds("fromRequires", "toRequires"))
     return "Cilium 1.19 and later have no fromRequires and toRequires";

@@ -31,6 +31,13 @@ export interface Connection {
 /** `policyEnforcementMode` of a cluster. */
 export type Enforcement = "default" | "always" | "never";
 
+/** In audit mode (`policy-audit-mode`) what a policy denies is let through too. */
+export function enforcementOf(settings: Readonly<Record<string, string | undefined>>): Enforcement {
+  const mode = settings["enable-policy"];
+  if (mode === "never" || settings["policy-audit-mode"] === "true") return "never";
+  return mode === "always" ? "always" : "default";
+}
+
 export interface PolicyVerdict {
   /** `unclear`: a policy contains something that this model does not support. */
   readonly verdict: "allow" | "deny" | "unclear";
@@ -160,8 +167,8 @@ const labelsOf =
     return pod.labels[bare];
   };
 
-/** A rule with only ports matches every peer; one with an empty list of peers matches none. */
-function peersMatch(
+/** A rule with only ports matches every peer; one with an empty list of peers matches none. Throws where it cannot be known. */
+export function peersMatch(
   policy: ModelPolicy,
   rule: unknown,
   { side, peer, local }: { side: "ingress" | "egress"; peer: ModelPod; local: boolean },

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import {
   type DefinedService,
@@ -83,6 +83,40 @@ test("values and ports that other versions read right are no problem", () => {
   );
   expect(problemsOf([api], [api])).toEqual([]);
   expect(problemsOf([api], [api], "1.19.1").join("\n")).toContain("two ports have one target port");
+});
+
+describe("a global service without backends for the clients of a cluster", () => {
+  const unshared = { "service.cilium.io/shared": "false" };
+  const nobody = (a: DefinedService, b: readonly DefinedService[]): string[] =>
+    problemsOf([a], b).filter((p) => p.includes("nobody serves"));
+  const none = service({ "service.cilium.io/affinity": "remote" }, { pods: 0 });
+
+  test("is named with what each cluster lacks", () => {
+    expect(nobody(none, [service(unshared, { pods: 2 })])).toEqual([
+      'c1: nobody serves it for clients in c1: c1 has no pods of it, c2 does not share its 2 (service.cilium.io/shared: "false")',
+    ]);
+    expect(nobody(none, [service({}, { pods: 0 })])).toEqual([
+      expect.stringContaining("c1 has no pods of it, c2 has none either"),
+      expect.stringContaining("c2 has no pods of it, c1 has none either"),
+    ]);
+    expect(nobody(none, [])).toEqual([expect.stringContaining("c2 does not have the service")]);
+    expect(nobody(none, [service({ "service.cilium.io/global": "false" }, { pods: 1 })])).toEqual([
+      expect.stringContaining("c2 does not share its 1 (it is not global there)"),
+    ]);
+  });
+
+  test.each([
+    ["another cluster shares its pods", none, service({}, { pods: 1 })],
+    ["another cluster's pods are not known", none, service({})],
+    ["its own pods are not known", service({}), service(unshared, { pods: 1 })],
+    [
+      "its own cluster has pods that it does not share",
+      service(unshared, { pods: 1 }),
+      service(unshared, { pods: 1 }),
+    ],
+  ])("is not, where %s", (_, a, b) => {
+    expect(nobody(a, [b])).toEqual([]);
+  });
 });
 
 test("where no list of services is known, nothing is missing", () => {

@@ -1,6 +1,6 @@
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { affects } from "./affected.ts";
-import { annotation, isGlobal } from "./annotations.ts";
+import { annotation, isGlobal, isShared } from "./annotations.ts";
 import { annotationFaults } from "./service-annotations.ts";
 
 interface DefinedPort {
@@ -20,6 +20,8 @@ interface Named {
 export interface DefinedService extends Named {
   readonly annotations: Readonly<Record<string, string>>;
   readonly ports: readonly (DefinedPort & { readonly targetPort?: number | string })[];
+  /** Pods that it selects in its own cluster; undefined if the files do not tell. */
+  readonly pods?: number;
 }
 
 interface DefiningCluster {
@@ -56,7 +58,11 @@ export function serviceProblems(
     });
     return [
       ...(sides.some(({ service }) => isGlobal(service.annotations))
-        ? [...withoutCounterpart(key, clusters, sides), ...otherPorts(key, sides)]
+        ? [
+            ...withoutCounterpart(key, clusters, sides),
+            ...otherPorts(key, sides),
+            ...servedByNobody(key, clusters, sides),
+          ]
         : []),
       ...sides.flatMap(({ c, service }) => misread(key, c, service)),
       ...sides.flatMap(({ c, service }) => triggered(key, { c, service }, defects)),
@@ -125,6 +131,44 @@ function withoutCounterpart(
       breaks: false,
     })),
   ];
+}
+
+/**
+ * A global service uses the backends of its own cluster, whatever it shares, and those that other clusters share
+ * (Documentation/network/clustermesh/global-services.rst@1.20.2). Affinity only orders them, so it changes nothing where
+ * there are none (affinity.rst).
+ */
+function servedByNobody(
+  key: string,
+  clusters: readonly DefiningCluster[],
+  sides: readonly Side[],
+): ServiceProblem[] {
+  const isGlobalSide = (s: Side): boolean => isGlobal(s.service.annotations);
+  return sides.filter(isGlobalSide).flatMap((own): ServiceProblem[] => {
+    if (own.service.pods !== 0) return [];
+    const others = clusters.filter((c) => c !== own.c).map((c) => notServing(c, sides));
+    if (others.length === 0 || others.includes(undefined)) return [];
+    return [
+      {
+        cluster: own.c.name,
+        service: key,
+        problem: `nobody serves it for clients in ${own.c.name}: ${own.c.name} has no pods of it, ${others.join(", ")}`,
+        breaks: true,
+      },
+    ];
+  });
+}
+
+/** Why a cluster has no backends for others; undefined if it has some, or if nobody knows. */
+function notServing(c: DefiningCluster, sides: readonly Side[]): string | undefined {
+  const side = sides.find((s) => s.c === c);
+  if (side === undefined) return c.hasServices ? `${c.name} does not have the service` : undefined;
+  const { annotations, pods } = side.service;
+  if (pods === 0) return `${c.name} has none either`;
+  if (isShared(annotations)) return undefined;
+  const mark = annotations[annotation.shared] === undefined ? annotation.oldShared : annotation.shared;
+  const why = isGlobal(annotations) ? `${mark}: "${annotations[mark]}"` : "it is not global there";
+  return `${c.name} does not share ${pods === undefined ? "its own" : `its ${pods}`} (${why})`;
 }
 
 function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {

@@ -1,7 +1,8 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { Note } from "#harness/model/source-environment.ts";
+import { shortList } from "#harness/lib/short-list.ts";
+import type { Note, SourceObject } from "#harness/model/source-environment.ts";
 import { deployerKinds } from "./deployers.ts";
 import { leftOut, type Networking, type Piece } from "./part.ts";
 import { at } from "./values-at.ts";
@@ -49,6 +50,9 @@ function requireOneId(pieces: readonly Piece[], name: string, path: string): voi
     });
 }
 
+const labelOf = ({ kind, metadata: { namespace, name } }: SourceObject): string =>
+  `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+
 const isOnlyObjects = (piece: Piece): boolean =>
   piece.objects.length > 0 &&
   [piece.cluster, piece.values, piece.config, piece.networking].every((part) => part === undefined);
@@ -70,7 +74,7 @@ export function byCluster(pieces: readonly Piece[], path: string, named: string 
     const kinds = isOnlyObjects(piece) ? deployerKinds(piece) : [];
     if (kinds.length > 0) {
       const note: Note = {
-        ...leftOut(path, `holds ${kinds.join(", ")}`),
+        ...leftOut(path, `holds ${shortList(piece.objects.map(labelOf), 8)}`),
         field: "objects of no cluster",
         matters: "no",
       };

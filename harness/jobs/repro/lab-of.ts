@@ -13,6 +13,7 @@ import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
 import { unknownPeers } from "./listed-peers.ts";
 import { manifestsOf } from "./manifests-of.ts";
 import { fromChart } from "./pod-network.ts";
+import { Refusals } from "./refusals.ts";
 import { type Say, sayOf } from "./say.ts";
 import { sourceProblems } from "./source-problems.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -66,18 +67,23 @@ export function labOf(
   const networks = labNetworks(known);
   const most = Math.max(...known.map((c) => maxClusters(settingsOf(c))));
   const ids = labIds(known, most);
-  const clusters = known.map((c, i) =>
-    labCluster(
-      c,
-      {
-        ...lab,
-        most,
-        id: ids[i] ?? refuseId(c),
-        network: found(networks[i], `networks of cluster ${c.name}`),
-      },
-      sayOf(c.name, differences),
-    ),
-  );
+  const refusals = new Refusals();
+  const clusters = known.flatMap((c, i) => {
+    const made = refusals.attempt(() =>
+      labCluster(
+        c,
+        {
+          ...lab,
+          most,
+          id: ids[i] ?? refuseId(c),
+          network: found(networks[i], `networks of cluster ${c.name}`),
+        },
+        sayOf(c.name, differences),
+      ),
+    );
+    return made ?? [];
+  });
+  refusals.throwAll();
   const dual = known.every(isDualStack) ? ["dual-stack"] : [];
   return { ...lab, suites: ["rebuilt-environment", ...dual], clusters, differences };
 }

@@ -62,6 +62,81 @@ export function wrongPeerPorts(clusters: readonly SourceCluster[]): Problem[] {
   );
 }
 
+/** The others whose values list a cluster as a peer of theirs. */
+const listersOf = (c: SourceCluster, clusters: readonly SourceCluster[]): string =>
+  clusters
+    .filter((o) => o !== c && peersOf(o).has(c.name))
+    .filter((o) => at({ peer: peersOf(o).get(c.name) }, "peer.enabled") !== false)
+    .map((o) => o.name)
+    .join(", ");
+
+/** Whether all values of a cluster are known: what its agents' ConfigMap says does not hold them. */
+const hasValues = ({ values, config }: SourceCluster): boolean =>
+  Object.keys(config).length === 0 && Object.keys(values).some((key) => key !== "cluster");
+
+/** Both values below are false by default. */
+const isOff = (value: unknown): boolean => value === false || value === undefined || value === null;
+const textOf = (value: unknown): string => (value === false ? "false" : "not set, which is false");
+
+/** Files and arguments that were not read may set a value. */
+const mayBeSetElsewhere = ({ notes }: SourceCluster): boolean =>
+  notes.some(({ inLab }) => /^not (read|known)\b/.test(inLab));
+
+/**
+ * A cluster whose values leave its clustermesh-apiserver out, and that has no etcd of its own, has nothing that others
+ * could connect to (templates/clustermesh-apiserver/deployment.yaml of the chart, 1.19.7: rendered with
+ * clustermesh.useAPIServer only).
+ */
+export function notReadable(c: SourceCluster, clusters: readonly SourceCluster[]): Problem[] {
+  const set = at(c.values, "clustermesh.useAPIServer");
+  if (!isOff(set) || at(c.values, "etcd.enabled") === true) return [];
+  if ([...c.services, ...c.workloads].some((o) => o.metadata.name === "clustermesh-apiserver")) return [];
+  const listers = listersOf(c, clusters);
+  if (set !== false) {
+    // A command that does not say of which cluster it is may be of this one.
+    const mayBeEnabled = clusters.some((o) =>
+      o.notes.some((n) => n.inSource.includes("cilium clustermesh enable")),
+    );
+    if (listers === "" || mayBeEnabled || !hasValues(c)) return [];
+  }
+  const isPeer = listers === "" ? "" : `, though it is a peer in the values of ${listers}`;
+  return [
+    {
+      cluster: c.name,
+      field: "clustermesh.useAPIServer",
+      inSource: `${textOf(set)}: no other cluster can read this one${isPeer}`,
+      inLab: "true",
+      matters: set !== false && mayBeSetElsewhere(c) ? "perhaps" : "yes",
+    },
+  ];
+}
+
+/**
+ * Without clustermesh.config.enabled the chart makes no Secret cilium-clustermesh, so agents know no peer
+ * (templates/clustermesh-config/clustermesh-secret.yaml, 1.19.7). Another program may make that Secret.
+ */
+export function connectsToNobody(c: SourceCluster, clusters: readonly SourceCluster[]): Problem[] {
+  const set = at(c.values, "clustermesh.config.enabled");
+  if (!isOff(set) || !hasValues(c)) return [];
+  if (c.others.some((o) => o.metadata.name === "cilium-clustermesh")) return [];
+  const listers = listersOf(c, clusters);
+  const own = [...peersOf(c).keys()].filter((name) => name !== c.name);
+  if (listers === "" && own.length === 0) return [];
+  const why = [
+    ...(listers === "" ? [] : [`it is a peer in the values of ${listers}`]),
+    ...(own.length === 0 ? [] : [`its own values list ${own.join(", ")}`]),
+  ];
+  return [
+    {
+      cluster: c.name,
+      field: "clustermesh.config.enabled",
+      inSource: `${textOf(set)}: ${c.name} connects to nobody, though ${why.join(", and ")}`,
+      inLab: "true",
+      matters: "perhaps",
+    },
+  ];
+}
+
 /** Peers of which the source has no file. */
 export function unknownPeers(clusters: readonly SourceCluster[]): Difference[] {
   const names = clusters.map((c) => c.name);

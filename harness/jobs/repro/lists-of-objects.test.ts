@@ -62,10 +62,20 @@ test.each([
   );
 });
 
+test("a folder beside the chart of an Application is named once, though every source has it beside it", async () => {
+  const chart = { chart: "cilium", targetRevision: "1.18.6", helm: { valuesObject: valuesOf("alpha", 1) } };
+  const sources = [chart, { path: "policies/alpha" }];
+  const several = object("argoproj.io/v1alpha1", "Application", { spec: { sources } });
+  const [alpha] = await read({ "a.yaml": several, "beta.yaml": valuesOf("beta", 2) });
+  expect(pathsOf(alpha)).toEqual([expect.stringContaining("spec.sources[1].path (policies/alpha)")]);
+});
+
 test("of several files that cannot be used, each is named", async () => {
   const described = "Name:         x\nNamespace:    y\n";
   const dir = folderOf({ "a.txt": described, "b.txt": described });
-  await expect(readSource([`${dir}/a.txt`, `${dir}/b.txt`])).rejects.toThrow(/a\.txt.*; .*b\.txt/);
+  await expect(readSource([`${dir}/a.txt`, `${dir}/b.txt`])).rejects.toThrow(
+    /^the files cannot be used as they are:\n {2}- \S+a\.txt is output .*\n {2}- \S+b\.txt is output [^\n]*$/,
+  );
 });
 
 test("UTF-16 and CRLF, as PowerShell writes them, are read", async () => {

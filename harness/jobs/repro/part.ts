@@ -46,6 +46,8 @@ export interface SourceFile {
   readonly text?: string;
   readonly documents: readonly YamlDocument[];
   readonly notes: readonly Note[];
+  /** What is to be said of the cluster of one of its objects. */
+  readonly ofObjects?: ReadonlyMap<unknown, readonly Note[]>;
 }
 
 /** As far as `NAME=FILE` tells. */

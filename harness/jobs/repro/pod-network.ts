@@ -1,4 +1,4 @@
-import { coveringCidr, networkOf, parseCidr, widened } from "#harness/lib/cidr.ts";
+import { networkOf, usualRange } from "#harness/lib/cidr.ts";
 import type { PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
 import type { Networking } from "./part.ts";
 import { agentSettings } from "./source-settings.ts";
@@ -16,6 +16,9 @@ interface Known {
 /** Cilium's chart, `ipam.operator.clusterPoolIPv4PodCIDRList` and its sibling (1.18.11 to 1.20.2). */
 const chartPools = { ipv4: "10.0.0.0/8", ipv6: "fd00::/104" } as const;
 export const fromChart = "the chart's default";
+/** Whether a range is no declared one, but drawn around what nodes or pods have. */
+export const isDrawn = ({ from }: Pick<PodNetwork, "from">): boolean =>
+  /^(CIDRs of (Cilium)?[Nn]odes|addresses of pods)$/.test(from);
 /** Pods have addresses of a cloud's network, which no file of a cluster holds. */
 export const cloudModes: readonly string[] = ["eni", "azure", "alibabacloud"];
 
@@ -62,12 +65,12 @@ export function podNetworkOf(known: Known): PodNetwork {
     if (flag !== undefined) return found(networks(flag), "kube-controller-manager's --cluster-cidr");
     if (known.networking.podSubnet !== undefined)
       return found(networks(known.networking.podSubnet), "podSubnet");
-    const ofNodes = covering(nodeCidrs(objects, "Node"));
+    const ofNodes = usualRange(nodeCidrs(objects, "Node"));
     if (ofNodes.length > 0) return found(ofNodes, "CIDRs of nodes");
   }
-  const ofCilium = covering(nodeCidrs(objects, "CiliumNode"));
+  const ofCilium = usualRange(nodeCidrs(objects, "CiliumNode"));
   if (ofCilium.length > 0) return found(ofCilium, "CIDRs of CiliumNodes");
-  const ofPods = covering(podIps(objects));
+  const ofPods = usualRange(podIps(objects));
   if (ofPods.length > 0) return found(ofPods, "addresses of pods");
   // Another plugin gives the addresses.
   const isOwn = ["", "none", "portmap"].includes(chained);
@@ -126,14 +129,3 @@ const podIps = (objects: readonly SourceObject[]): string[] =>
     .filter((o) => o.kind === "Pod" && o.spec?.hostNetwork !== true && typeof o.status?.podIP === "string")
     .map((o) => `${o.status.podIP}/${String(o.status.podIP).includes(":") ? 128 : 32}`)
     .flatMap((c) => networkOf(c) ?? []);
-
-/** Of each family, the smallest range that holds them all, and at least one of a usual size for a cluster. */
-function covering(cidrs: readonly string[]): string[] {
-  return (["ipv4", "ipv6"] as const).flatMap((kind) => {
-    const own = cidrs.filter((c) => c.includes(":") === (kind === "ipv6"));
-    if (own.length === 0) return [];
-    const usual = kind === "ipv4" ? 16 : 56;
-    const all = parseCidr(coveringCidr(own));
-    return [all.bits <= usual ? all.text : widened(all, usual)];
-  });
-}

@@ -24,6 +24,7 @@ import {
   type SourceFile,
 } from "./part.ts";
 import { refusePrinted } from "./printed-forms.ts";
+import { refusePulumi } from "./pulumi.ts";
 import type { Around, Reading } from "./reading.ts";
 import { aroundPieces } from "./subchart-files.ts";
 import {
@@ -78,7 +79,13 @@ const isYaml = (path: string): boolean =>
 /** What a file of values, objects or commands says, divided by clusters. It takes the files that it names. */
 export function partsOf(file: SourceFile, { others, charts }: Around): Part[] {
   const { path, cluster, below, unit } = file;
-  const reading: Reading = { path, charts, layers: others.of(file), take: (files) => others.take(files) };
+  const reading: Reading = {
+    path,
+    charts,
+    layers: others.of(file),
+    take: (files) => others.take(files),
+    notesOf: (object) => file.ofObjects?.get(object) ?? [],
+  };
   const parts = byCluster(piecesOf(file, reading), path, cluster);
   return parts.map((p, i) => ({
     ...p,
@@ -190,10 +197,19 @@ function pieceOf({ value, repeatedKeys }: YamlDocument, reading: Reading): Piece
 }
 
 function documentPieces(value: unknown, reading: Reading): Piece[] {
+  const notes = reading.notesOf(value);
+  const pieces = plainPieces(value, reading);
+  if (notes.length === 0) return pieces;
+  const [first = { cluster: undefined, objects: [], notes: [] }, ...rest] = pieces;
+  return [{ ...first, notes: [...first.notes, ...notes] }, ...rest];
+}
+
+function plainPieces(value: unknown, reading: Reading): Piece[] {
   const { path } = reading;
   if (isHelmList(value)) return [helmListPiece(value, path)];
   if (Array.isArray(value)) return value.flatMap((v) => documentPieces(requireMapping(v, path), reading));
   if (!isMapping(value)) return [];
+  refusePulumi(value, path);
   const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...document } = value;
   if (isEmptyList(document)) return [{ cluster: undefined, objects: [], notes: [emptyList(path)] }];
   if (Array.isArray(document.items) && (document.kind === undefined || /List$/.test(String(document.kind))))

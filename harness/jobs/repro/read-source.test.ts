@@ -12,7 +12,7 @@ import {
 } from "#harness/evidence/sysdump/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { setArgument } from "./commands/set-values.ts";
+import { setArgument, setPairs } from "./commands/set-values.ts";
 import { readSource } from "./read-source.ts";
 import { valuesKinds } from "./wrapped-values.ts";
 
@@ -317,6 +317,17 @@ describe("values as people write them", () => {
       notes: [],
     });
     expect(setArgument("a\\.b.c=1\\,2")).toEqual({ "a.b": { c: "1,2" } });
+  });
+
+  test("pairs of helmfile, whose `values` are a list where there is no `value`", () => {
+    expect(
+      setPairs([
+        { name: "ipam.pools", values: ["10.1.0.0/16", "2"] },
+        { name: "a", value: "1", values: ["2"] },
+        { name: "b", value: "", values: ["c"] },
+        { name: "d", file: "x" },
+      ]),
+    ).toEqual({ ipam: { pools: ["10.1.0.0/16", 2] }, a: 1, b: ["c"] });
   });
 
   test("several clusters in one file: objects belong to the values before them", async () => {

@@ -21,6 +21,7 @@ import { withValuesFrom } from "./gitops/values-from.ts";
 import { leftOut, type Part, type SourceFile } from "./part.ts";
 import { partsOf, sourceFile } from "./read-file.ts";
 import type { Around } from "./reading.ts";
+import { Refusals } from "./refusals.ts";
 import { chartNotes } from "./subchart-files.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
@@ -40,31 +41,31 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
 
 /** What the files say, before it is divided by clusters. */
 export async function readParts(files: readonly string[]): Promise<Part[]> {
-  const read = await allRead(files);
+  const refusals = new Refusals();
+  const read = await allRead(files, refusals);
   const texts = read.flatMap((r, order): SourceFile[] => ("sysdump" in r ? [] : [{ ...r, order }]));
   const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
   // Objects of one file may change those of another, or name it.
   const whole = withValuesFrom(postBuilt(kustomized(texts)));
-  refuseOverrides(whole);
+  refusals.attempt(() => refuseOverrides(whole), read.length);
+  // What is wrong in an object says nothing where another one changes it.
+  if (refusals.has(read.length)) refusals.throwAll();
   const around: Around = { others: new ValuesFiles(whole), charts: new Charts(whole) };
   const results = await Promise.allSettled(whole.map((file) => partsOfFile(file, around)));
-  const refused: MeshproofError[] = [];
   for (const [i, file] of whole.entries()) {
     const result = results[i];
     if (result === undefined || around.others.isTaken(file)) continue;
     if (result.status === "fulfilled")
       for (const part of result.value) parts.push({ part, order: file.order });
-    else if (result.reason instanceof MeshproofError) refused.push(result.reason);
-    else throw result.reason;
+    else refusals.add(result.reason, file.order);
   }
-  throwAll(refused);
+  refusals.throwAll();
   return parts.toSorted((a, b) => a.order - b.order).map(({ part }) => part);
 }
 
-/** Of several files that cannot be used, each is named. */
-async function allRead(files: readonly string[]): Promise<Read[]> {
+/** All files that can be read. */
+async function allRead(files: readonly string[], refusals: Refusals): Promise<Read[]> {
   const read: Read[] = [];
-  const refused: MeshproofError[] = [];
   for (const file of files) {
     const [, cluster, path = file] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [];
     try {
@@ -74,25 +75,11 @@ async function allRead(files: readonly string[]): Promise<Read[]> {
       const isFolder = found.isDirectory() && !(await isUnpacked(path));
       read.push(...(await (isFolder ? fromFolder(path, cluster) : fromPath(path, cluster))));
     } catch (error) {
-      if (!(error instanceof MeshproofError)) throw error;
-      refused.push(error);
+      // Before the next file that is read.
+      refusals.add(error, read.length - 0.5);
     }
   }
-  throwAll(refused);
   return read;
-}
-
-function throwAll(refused: readonly MeshproofError[]): void {
-  const [first, ...more] = refused;
-  if (first === undefined) return;
-  if (more.length === 0) throw first;
-  const each = (of: (error: MeshproofError) => string | undefined): string =>
-    [...new Set(refused.flatMap((error) => of(error) ?? []))].join("; ");
-  throw new MeshproofError(
-    first.code,
-    each((e) => e.message),
-    { remedy: each((e) => e.remedy) },
-  );
 }
 
 /** A sysdump, or a text file that is not understood yet. */
@@ -301,43 +288,18 @@ function requireMesh(parts: readonly Part[]): void {
 }
 
 function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
-  for (const part of parts) {
-    const written = at(part.values ?? {}, "cluster.name");
-    // Its values must not become those of the only cluster that has a name.
-    if (part.cluster === undefined && isPlaceholder(written))
-      throw new MeshproofError(
-        "usage",
-        `${part.source} does not name its cluster: cluster.name is ${JSON.stringify(written).slice(0, 80)}, a placeholder`,
-        {
-          remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
-        },
-      );
-    const unread = part.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
-    const more = unread.length === 0 ? "" : `; not read: ${shortList(unread, 4)}`;
-    if (part.cluster === undefined && names.length !== 1 && !(isEmpty(part) && names.length > 0))
-      throw new MeshproofError("usage", `${part.source} does not name its cluster${more}`, {
-        remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
-      });
-  }
-  for (const name of names) {
-    const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
-    if (dumps.length > 1)
-      throw new MeshproofError(
-        "usage",
-        `${dumps.map((d) => d.source).join(" and ")} are both from cluster ${name}`,
-        { remedy: "give one sysdump per cluster" },
-      );
-    requireOneId(name, parts);
-    // The names become names of files and containers.
-    const found = clusterName.safeParse(name);
-    const [first] = parts.filter((p) => p.cluster === name);
-    if (atLeast === 2 && (!found.success || name === "lab"))
-      throw new MeshproofError(
-        "usage",
-        `${first?.source ?? "a file"} has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,
-        { remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file" },
-      );
-  }
+  const refusals = new Refusals();
+  const unnamed = parts.filter((p) => p.cluster === undefined);
+  for (const part of unnamed)
+    refusals.attempt(() => requireName(part, names, unnamed.filter((p) => isUnnamed(p, names)).length > 1));
+  for (const name of names)
+    refusals.attempt(() => {
+      const own = parts.filter((p) => p.cluster === name);
+      requireOneDump(name, own);
+      requireOneId(name, own);
+      requireUsable(name, own, atLeast);
+    });
+  refusals.throwAll();
   if (names.length < atLeast)
     throw new MeshproofError(
       "usage",
@@ -346,12 +308,54 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
     );
 }
 
+const isUnnamed = (part: Part, names: readonly string[]): boolean =>
+  names.length !== 1 && !(isEmpty(part) && names.length > 0);
+
+/** Of a part without a cluster. `several`: there are others. */
+function requireName(part: Part, names: readonly string[], several: boolean): void {
+  const written = at(part.values ?? {}, "cluster.name");
+  const file = shellQuote([several ? "NAME=FILE" : `NAME=${part.source}`]);
+  // Its values must not become those of the only cluster that has a name.
+  if (isPlaceholder(written))
+    throw new MeshproofError(
+      "usage",
+      `${part.source} does not name its cluster: cluster.name is ${JSON.stringify(written).slice(0, 80)}, a placeholder`,
+      {
+        remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${file}; if it is for several, once for each`,
+      },
+    );
+  if (!isUnnamed(part, names)) return;
+  const unread = part.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
+  const more = unread.length === 0 ? "" : `; not read: ${shortList(unread, 4)}`;
+  throw new MeshproofError("usage", `${part.source} does not name its cluster${more}`, {
+    remedy: `give it as ${file}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
+  });
+}
+
+function requireOneDump(name: string, own: readonly Part[]): void {
+  const dumps = own.filter((p) => p.sysdump);
+  if (dumps.length > 1)
+    throw new MeshproofError(
+      "usage",
+      `${dumps.map((d) => d.source).join(" and ")} are both from cluster ${name}`,
+      { remedy: "give one sysdump per cluster" },
+    );
+}
+
+/** The names become names of files and containers. */
+function requireUsable(name: string, [first]: readonly Part[], atLeast: number): void {
+  const found = clusterName.safeParse(name);
+  if (atLeast === 2 && (!found.success || name === "lab"))
+    throw new MeshproofError(
+      "usage",
+      `${first?.source ?? "a file"} has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,
+      { remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file" },
+    );
+}
+
 /** Values of two clusters with one name would become values of one cluster. */
 function requireOneId(name: string, parts: readonly Part[]): void {
-  const own = parts
-    .filter((p) => p.cluster === name)
-    .map((p) => ({ source: p.source, id: idIn(p) }))
-    .filter((p) => p.id !== undefined);
+  const own = parts.map((p) => ({ source: p.source, id: idIn(p) })).filter((p) => p.id !== undefined);
   const [first] = own;
   const other = own.find((p) => String(p.id) !== String(first?.id));
   if (first !== undefined && other !== undefined)

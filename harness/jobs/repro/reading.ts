@@ -1,3 +1,4 @@
+import type { Note } from "#harness/model/source-environment.ts";
 import type { Charts } from "./charts.ts";
 import type { SourceFile } from "./part.ts";
 import type { ReadLayers, ValuesFiles } from "./values-files.ts";
@@ -18,4 +19,6 @@ export interface Named {
 export interface Reading extends Named {
   readonly path: string;
   readonly take: (files: readonly SourceFile[]) => void;
+  /** What is known of one of its objects beside what it holds. */
+  readonly notesOf: (object: unknown) => readonly Note[];
 }

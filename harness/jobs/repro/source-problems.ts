@@ -1,4 +1,5 @@
 import { networkOf, overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import { present } from "#harness/lib/present.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
@@ -17,8 +18,10 @@ import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { peersOf, unlistedPeers, wrongPeerPorts } from "./listed-peers.ts";
+import { connectsToNobody, notReadable, unlistedPeers, wrongPeerPorts } from "./listed-peers.ts";
 import { fromChart } from "./pod-network.ts";
+import { policyRules } from "./policy-rules.ts";
+import { podsByService } from "./service-pods.ts";
 import { hasMcsApi, settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
@@ -44,9 +47,10 @@ export function sourceProblems(
     ...clusters.flatMap(wrongIds),
     ...versionsApart(clusters),
     ...clusters.flatMap(unreadValues),
-    ...clusters.flatMap((c) => useless(c, clusters)),
+    ...clusters.flatMap((c) => [...notReadable(c, clusters), ...connectsToNobody(c, clusters)]),
     ...services(clusters, defects),
     ...policiesOfOthers(clusters),
+    ...policyRules(clusters),
   ].map((p) => ({ ...p, difference: "differs", part: "source" }));
 }
 
@@ -306,26 +310,6 @@ function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
   });
 }
 
-/** Values that leave a cluster out of the mesh. */
-function useless(c: SourceCluster, clusters: readonly SourceCluster[]): Problem[] {
-  if (c.values.clustermesh === undefined || at(c.values, "etcd.enabled") === true) return [];
-  if (c.services.some((s) => s.metadata.name === "clustermesh-apiserver")) return [];
-  const set = at(c.values, "clustermesh.useAPIServer");
-  const isListed = clusters.some((o) => o !== c && peersOf(o).has(c.name));
-  // Files that were not read may set it; an agent's own settings do not say it.
-  const isWhole = Object.keys(c.config).length === 0 && at(c.values, "clustermesh.config.enabled") === true;
-  if (set !== false && !(set === undefined && isListed && isWhole)) return [];
-  return [
-    {
-      cluster: c.name,
-      field: "clustermesh.useAPIServer",
-      inSource: `${set === undefined ? "not set, which is false" : "false"}: no other cluster can read this one`,
-      inLab: "true",
-      matters: set === false ? "yes" : "perhaps",
-    },
-  ];
-}
-
 /** Policies that select pods of a cluster which is not in the source, perhaps by an old name of one that is. */
 function policiesOfOthers(clusters: readonly SourceCluster[]): Problem[] {
   const names = clusters.map((c) => c.name);
@@ -348,6 +332,7 @@ function policiesOfOthers(clusters: readonly SourceCluster[]): Problem[] {
 }
 
 function services(clusters: readonly SourceCluster[], defects: readonly KnownDefect[]): Problem[] {
+  const podsOf = podsByService(clusters);
   return serviceProblems(
     clusters.map((c) => ({
       name: c.name,
@@ -358,6 +343,7 @@ function services(clusters: readonly SourceCluster[], defects: readonly KnownDef
         name: s.metadata.name,
         annotations: s.metadata.annotations ?? {},
         ports: listOf(s.spec?.ports) as unknown as DefinedService["ports"],
+        ...present({ pods: podsOf(c, s) }),
       })),
     })),
     defects,

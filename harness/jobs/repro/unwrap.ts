@@ -59,9 +59,14 @@ export function unwrapped(document: Values, place: string, named: Named): Unwrap
       : document.kind === undefined && document[k.shape] !== undefined && !looksLikeValues(document),
   );
   if (entry === undefined) return [];
-  return releasesOf(document, entry).flatMap(({ root, path }) =>
+  const found = releasesOf(document, entry).flatMap(({ root, path }) =>
     releaseOf(root, entry, { path, document, place, ...named }),
   );
+  // Each of several sources has the same folders beside it: one line is enough.
+  return found.map(({ beside, ...release }, i) => ({
+    ...release,
+    elsewhere: i === 0 ? [...release.elsewhere, ...beside] : release.elsewhere,
+  }));
 }
 
 /** The list that holds the releases, if the kind has one. */
@@ -85,6 +90,9 @@ function releasesOf(document: Values, entry: ValuesKind): { root: Values; path: 
 const put = (path: string, value: unknown): Values =>
   path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Values;
 
+/** `beside`: folders of other objects that the document installs too. */
+type Found = Unwrapped & { readonly beside: readonly string[] };
+
 interface Release {
   readonly path: string;
   readonly document: Values;
@@ -93,7 +101,7 @@ interface Release {
   readonly charts: Charts;
 }
 
-function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped[] {
+function releaseOf(root: Values, entry: ValuesKind, release: Release): Found[] {
   const { path, document, place, charts } = release;
   // The whole document is the first root; its releases are read item by item.
   const list = path === "" ? listOf(entry) : undefined;
@@ -121,16 +129,13 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
   const present = (paths: readonly string[] = []): string[] =>
     own(paths).filter((p) => every(root, p).some((v) => v !== undefined));
   const missing = read.flatMap((l, i) => l.missing.map((name) => `${given[i]?.path} (${name})`));
-  const elsewhere = [
-    ...missing,
-    ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`),
-    ...(path.startsWith(entry.beside ?? "-") ? foldersBeside(document, entry.beside ?? "") : []),
-  ];
+  const elsewhere = [...missing, ...present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`)];
+  const beside = path.startsWith(entry.beside ?? "-") ? foldersBeside(document, entry.beside ?? "") : [];
   const version = first(entry.version);
   const isCilium =
     looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
   // ConfigMaps and charts of other programs hold values too.
-  if (!isCilium || (given.length === 0 && elsewhere.length === 0)) return [];
+  if (!isCilium || given.length + elsewhere.length + beside.length === 0) return [];
   return [
     {
       values,
@@ -138,6 +143,7 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Unwrapped
       notes: inner.notes,
       files: read.flatMap((l) => l.files),
       elsewhere,
+      beside,
       // Of the whole object, where it holds a list of releases.
       changes: (entry.changes ?? []).filter((p) => every(document, p).some((v) => v !== undefined)),
       unused: set.flatMap((f) =>

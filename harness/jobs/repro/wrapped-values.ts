@@ -179,12 +179,19 @@ export const valuesKinds: readonly ValuesKind[] = [
     changes: ["spec.patches"],
   },
   {
+    // Of the whole cluster, and of a namespace. What `gitops/values-from` has not found is noted there.
     kind: "Release",
     group: "helm.crossplane.io",
     values: [mapping("spec.forProvider.values"), set("spec.forProvider.set")],
     version: ["spec.forProvider.chart.version"],
     chart: ["spec.forProvider.chart.name"],
-    elsewhere: ["spec.forProvider.valuesFrom"],
+  },
+  {
+    kind: "Release",
+    group: "helm.m.crossplane.io",
+    values: [mapping("spec.forProvider.values"), set("spec.forProvider.set")],
+    version: ["spec.forProvider.chart.version"],
+    chart: ["spec.forProvider.chart.name"],
   },
   {
     kind: "Kustomization",
@@ -218,6 +225,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     version: ["releases[].version"],
     chart: ["releases[].chart"],
     folder: ["releases[].chart"],
+    elsewhere: ["releases[].secrets", "releases[].set[].file"],
   },
   {
     kind: "",

@@ -50,14 +50,28 @@ export function setArgument(argument: string, asText = false): Values {
     .reduce(mergeValues, {});
 }
 
-/** `{ "a.b": c }`, or a list of `{ name: a.b, value: c }`, as objects write `--set` pairs. */
+interface SetPair {
+  readonly name?: unknown;
+  readonly value?: unknown;
+  /** Of helmfile: the items of a list. */
+  readonly values?: unknown;
+}
+
+/**
+ * `{ "a.b": c }`, or a list of `{ name: a.b, value: c }`, as objects write `--set` pairs. helmfile's `values: [c, d]`
+ * stands for `--set a.b={c,d}`, where there is no `value` (`setFlags`, pkg/state/state.go of helmfile).
+ */
 export function setPairs(pairs: unknown): Values {
   const entries: [string, unknown][] = Array.isArray(pairs)
-    ? pairs.flatMap((p: { name?: unknown; value?: unknown } | null): [string, unknown][] =>
-        typeof p?.name === "string" && p.value !== undefined ? [[p.name, p.value]] : [],
-      )
+    ? pairs.flatMap((p: SetPair | null): [string, unknown][] => {
+        if (typeof p?.name !== "string") return [];
+        const { value, values } = p;
+        if (Array.isArray(values) && (value === undefined || value === "")) return [[p.name, values]];
+        return value === undefined ? [] : [[p.name, value]];
+      })
     : Object.entries((pairs ?? {}) as Values);
-  return entries
-    .map(([path, value]) => nested(setKeys(path), typeof value === "string" ? setValue(value) : value))
-    .reduce(mergeValues, {});
+  return entries.map(([path, value]) => nested(setKeys(path), typedPair(value))).reduce(mergeValues, {});
 }
+
+const typedPair = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(typedPair) : typeof value === "string" ? setValue(value) : value;

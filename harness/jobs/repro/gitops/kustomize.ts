@@ -15,15 +15,12 @@ import {
   type Resource,
   withValuesFiles,
 } from "./kustomization.ts";
-import { jsonPatch, type Patched, strategicMerge } from "./patches.ts";
+import { jsonPatch, namesShown, type Patched, strategicMerge, whatOf } from "./patches.ts";
 import { replacedBy } from "./replaced.ts";
 import { isSameObject, selected } from "./selected.ts";
 import { transformed } from "./transformed.ts";
 
 type Values = Record<string, unknown>;
-
-/** Of the fields that a patch or a replacement changes. */
-const namesShown = 4;
 
 /**
  * The files of the source with every kustomization built: its resources, generators and patches become the objects that
@@ -317,20 +314,3 @@ const absent = (resources: readonly Resource[]): string =>
   resources.some((r) => r.value.helmCharts !== undefined)
     ? "no such object is in its resources, and charts are not rendered (--enable-helm)"
     : "no such object is in its resources";
-
-/** The object that a patch is of, and what it sets. */
-function whatOf(value: Values | readonly unknown[], target: Values | undefined): string {
-  if (!isMapping(value)) {
-    const paths = value.filter(isMapping).map((o) => String(o.path));
-    const { kind = "", name = "" } = target ?? {};
-    return `${`${kind} ${name}`.trim()}: ${shortList(paths, namesShown)}`;
-  }
-  const { apiVersion: _, kind: __, metadata: ___, ...rest } = value;
-  return `${nameOf(value)}: ${shortList(leavesOf(rest), namesShown)}`;
-}
-
-const leavesOf = (value: Values, path = ""): string[] =>
-  Object.entries(value).flatMap(([key, v]) => {
-    const place = path === "" ? key : `${path}.${key}`;
-    return isMapping(v) ? leavesOf(v, place) : [place];
-  });

@@ -1,7 +1,11 @@
+import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
-import { groupOf } from "../unwrap.ts";
+import { groupOf, nameOf } from "../unwrap.ts";
 
 type Values = Record<string, unknown>;
+
+/** Of the fields that a patch or a replacement changes. */
+export const namesShown = 4;
 
 /** A patched object, nothing if the patch deletes it, or why the patch cannot be applied. */
 export type Patched = { readonly object?: Values } | { readonly why: string };
@@ -106,3 +110,25 @@ function change(
   else Object.defineProperty(parent, key, { value, writable: true, enumerable: true, configurable: true });
   return true;
 }
+
+/** The object that a patch is of, and what it sets. */
+export function whatOf(value: Values | readonly unknown[], target: Values | undefined): string {
+  if (!isMapping(value)) {
+    const { kind = "", name = "" } = target ?? {};
+    return `${`${kind} ${name}`.trim()}: ${shortList(fieldsOf(value), namesShown)}`;
+  }
+  return `${nameOf(value)}: ${shortList(fieldsOf(value), namesShown)}`;
+}
+
+/** The fields that a patch changes: paths of a JSON patch, `a.b` of a strategic merge. */
+export function fieldsOf(value: Values | readonly unknown[]): string[] {
+  if (!isMapping(value)) return value.filter(isMapping).map((o) => String(o.path));
+  const { apiVersion: _, kind: __, metadata: ___, ...rest } = value;
+  return leavesOf(rest);
+}
+
+const leavesOf = (value: Values, path = ""): string[] =>
+  Object.entries(value).flatMap(([key, v]) => {
+    const place = path === "" ? key : `${path}.${key}`;
+    return isMapping(v) ? leavesOf(v, place) : [place];
+  });

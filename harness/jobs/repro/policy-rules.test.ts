@@ -1,0 +1,103 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { policyRules } from "./policy-rules.ts";
+import { readSource } from "./read-source.ts";
+
+interface Side {
+  readonly values?: object;
+  readonly objects?: readonly object[];
+}
+
+/** Pods of alpha have addresses of 10.10.0.0/16, of beta 10.20.0.0/16. */
+async function problemsOf(alpha: Side, beta: Side = {}): Promise<string[]> {
+  const dir = tempFolder("policies");
+  const files = Object.entries({ alpha, beta }).map(([name, { values = {}, objects = [] }], i) => {
+    const own = {
+      ...{ cluster: { name, id: i + 1 }, image: { tag: "v1.20.2" } },
+      ipam: { operator: { clusterPoolIPv4PodCIDRList: [`10.${i + 1}0.0.0/16`] } },
+      ...values,
+    };
+    const path = join(dir, `${name}.yaml`);
+    writeFileSync(path, [own, ...objects].map((d) => toYaml(d)).join("---\n"));
+    return path;
+  });
+  const clusters = await readSource(files);
+  return policyRules(clusters).map((p) => `${p.cluster}: ${p.field}: ${p.inSource} [${p.matters}]`);
+}
+
+const workload = (app: string, replicas = 1): object => ({
+  ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: app, namespace: "shop" } },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app } },
+    template: {
+      metadata: { labels: { app } },
+      spec: { containers: [{ name: app, image: "a", ports: [{ containerPort: 8080 }] }] },
+    },
+  },
+});
+const policy = (ingress: readonly object[]): object => ({
+  ...{ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" },
+  metadata: { name: "to-api", namespace: "shop" },
+  spec: { endpointSelector: { matchLabels: { app: "api" } }, ingress },
+});
+const api = workload("api", 2);
+const batch = { objects: [workload("batch"), workload("idle", 0)] };
+
+test("a CIDR of the other cluster's pods lets none of them in", async () => {
+  const rule = policy([{ fromCIDRSet: [{ cidr: "10.20.0.0/16" }] }]);
+  expect(await problemsOf({ objects: [api, rule] }, batch)).toEqual([
+    "alpha: CiliumNetworkPolicy shop/to-api: fromCIDRSet 10.20.0.0/16 in spec.ingress[0] means the pods of beta and selects none of them, as pods have identities and CIDR rules apply to addresses without one: pods of beta (shop/batch) are denied at shop/api of alpha; select them by fromEndpoints with io.cilium.k8s.policy.cluster: beta [yes]",
+  ]);
+  // Without workloads nothing is known of what it does.
+  expect((await problemsOf({ objects: [rule] })).join()).toMatch(/\[perhaps\]$/);
+  expect(
+    await problemsOf({ objects: [api, rule], values: { policyCIDRMatchMode: ["pods"] } }, batch),
+  ).toEqual([]);
+  const wide = policy([{ fromCIDR: ["10.0.0.0/8"] }]);
+  expect(await problemsOf({ objects: [api, wide] }, batch)).toEqual([]);
+});
+
+test("a range that is drawn around nodes counts only as a whole", async () => {
+  const values = { ipam: { mode: "kubernetes" } };
+  const node = (name: string, podCIDR: string): object => ({
+    ...{ apiVersion: "v1", kind: "Node", metadata: { name }, spec: { podCIDR, podCIDRs: [podCIDR] } },
+    status: { addresses: [{ type: "InternalIP", address: "192.0.2.7" }] },
+  });
+  const beta = {
+    values,
+    objects: [workload("batch"), node("w1", "10.20.0.0/24"), node("w2", "10.20.1.0/24")],
+  };
+  const problems = (cidr: string) => problemsOf({ objects: [api, policy([{ fromCIDR: [cidr] }])] }, beta);
+  expect(await problems("10.20.0.0/16")).toEqual([expect.stringContaining("(shop/batch) are denied")]);
+  expect(await problems("10.20.200.0/24")).toEqual([]);
+});
+
+test("fromNodes has no effect without nodeSelectorLabels", async () => {
+  const rule = policy([{ fromNodes: [{ matchLabels: { role: "edge" } }] }]);
+  const values = { kubeProxyReplacement: true };
+  expect(await problemsOf({ objects: [api, rule], values })).toEqual([
+    expect.stringMatching(
+      /^alpha: CiliumNetworkPolicy shop\/to-api: has no effect: agents refuse it whole .*\[yes\]$/,
+    ),
+  ]);
+  expect(await problemsOf({ objects: [api, rule], values: { ...values, nodeSelectorLabels: true } })).toEqual(
+    [],
+  );
+});
+
+test("a label that the other cluster leaves out of identities", async () => {
+  const rule = policy([
+    { fromEndpoints: [{ matchLabels: { app: "batch", "io.cilium.k8s.policy.cluster": "beta" } }] },
+  ]);
+  const beta = { ...batch, values: { labels: "k8s:tier" } };
+  expect(await problemsOf({ objects: [api, rule] }, beta)).toEqual([
+    expect.stringMatching(
+      /^alpha: .* selects by label app in .* pods of beta \(shop\/batch\) .* are denied .*\[yes\]$/,
+    ),
+  ]);
+  expect(await problemsOf({ objects: [api, rule] }, batch)).toEqual([]);
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import type { UserPolicy } from "#harness/model/what-if.ts";
+import { cidrProblems } from "./cidr-rules.ts";
+import { exampleCluster, examplePod, examplePolicy } from "./example-policies.ts";
+import type { PolicyCluster } from "./policy-clusters.ts";
+
+const cart = { matchLabels: { app: "cart" } };
+const toPorts = [{ ports: [{ port: "8080", protocol: "TCP" }] }];
+const letting = (...rules: readonly object[]): UserPolicy =>
+  examplePolicy({ endpointSelector: cart, ingress: rules });
+const problems = (policy: UserPolicy, east: Partial<PolicyCluster> = {}, west: Partial<PolicyCluster> = {}) =>
+  cidrProblems([exampleCluster("east", { policies: [policy], ...east }), exampleCluster("west", west)]);
+const texts = (...of: Parameters<typeof problems>): string[] =>
+  problems(...of).map((p) => `${p.problem} [${p.breaks ? "yes" : "perhaps"}]`);
+
+const west = "10.2.0.0/16";
+const why = "as pods have identities and CIDR rules apply to addresses without one";
+
+describe("a CIDR of a cluster's pods selects none of them", () => {
+  test("clients are denied, whatever the rule is called", () => {
+    const expected = `means the pods of west and selects none of them, ${why}: pods of west (shop/cart, shop/client) are denied at shop/cart of east [yes]`;
+    for (const [rule, title] of [
+      [{ fromCIDR: [west], toPorts }, "fromCIDR 10.2.0.0/16"],
+      [{ fromCIDRSet: [{ cidr: west }], toPorts }, "fromCIDRSet 10.2.0.0/16"],
+    ] as const)
+      expect(texts(letting(rule))).toEqual([`${title} in spec.ingress[0] ${expected}`]);
+    const block = { podSelector: cart, ingress: [{ from: [{ ipBlock: { cidr: west } }] }] };
+    expect(texts(examplePolicy(block, "NetworkPolicy"))).toEqual([
+      `from ipBlock 10.2.0.0/16 in spec.ingress[0] ${expected}`,
+    ]);
+    // It is told as a defect of Cilium there.
+    expect(texts(examplePolicy(block, "NetworkPolicy"), { version: "1.19.4" })).toEqual([]);
+  });
+
+  test("the patch adds a rule of the same ports", () => {
+    const [found] = problems(letting({ fromCIDR: [west], toPorts }));
+    const clusters = { key: "io.cilium.k8s.policy.cluster", operator: "In", values: ["west"] };
+    const matchExpressions = [clusters, { key: "io.kubernetes.pod.namespace", operator: "Exists" }];
+    expect(found?.remedy).toBe("select them by fromEndpoints with io.cilium.k8s.policy.cluster: west");
+    expect(found?.patch).toEqual([
+      { op: "add", path: "/spec/ingress/-", value: { fromEndpoints: [{ matchExpressions }], toPorts } },
+    ]);
+  });
+
+  test("its own cluster's too, outwards, and where it should deny", () => {
+    const out = {
+      endpointSelector: { matchLabels: { app: "client" } },
+      egress: [{ toCIDR: ["10.1.0.0/16"] }],
+    };
+    expect(texts(examplePolicy(out))).toEqual([
+      expect.stringContaining("shop/client of east do not reach pods of east (shop/cart)"),
+    ]);
+    const denying = {
+      endpointSelector: cart,
+      ingress: [{ fromEntities: ["all"] }],
+      ingressDeny: [{ fromCIDR: [west] }],
+    };
+    expect(texts(examplePolicy(denying))).toEqual([
+      expect.stringContaining("pods of west (shop/cart, shop/client) are let in at shop/cart of east"),
+    ]);
+  });
+
+  test("of pods with known addresses, those in the CIDR and not in an exception", () => {
+    const pods = ["a", "b", "c"].map((name, i) => examplePod("west", name, { ips: [`10.2.${i}.5`] }));
+    const rule = { fromCIDRSet: [{ cidr: "10.2.0.0/23", except: ["10.2.0.0/24"] }] };
+    expect(texts(letting(rule), {}, { pods })).toEqual([
+      expect.stringContaining("pods of west (shop/b) are"),
+    ]);
+  });
+
+  test("is suspect where these pods are not known", () => {
+    const expected = [expect.stringMatching(/without one \[perhaps\]$/)];
+    expect(texts(letting({ fromCIDR: [west] }), { pods: [] })).toEqual(expected);
+    expect(texts(letting({ fromCIDR: [west] }), {}, { pods: [] })).toEqual(expected);
+    // One node's range, of pods without known addresses.
+    expect(texts(letting({ fromCIDR: ["10.2.7.0/24"] }))).toEqual(expected);
+  });
+});
+
+describe("nothing is wrong", () => {
+  test.each([
+    ["with a range that holds pods beside other things", letting({ fromCIDR: ["10.0.0.0/8", "0.0.0.0/0"] })],
+    ["with a range of no pods", letting({ fromCIDR: ["10.3.0.0/16", "2001:db8::/32", "no CIDR"] })],
+    [
+      "with an exception of a wider range",
+      letting({ fromCIDRSet: [{ cidr: "10.0.0.0/8", except: [west] }] }),
+    ],
+    ["where another rule lets them in", letting({ fromCIDR: [west] }, { fromEntities: ["all"] })],
+    [
+      "where it selects no pod",
+      examplePolicy({ endpointSelector: { matchLabels: { app: "x" } }, ingress: [{ fromCIDR: [west] }] }),
+    ],
+  ])("%s", (_, policy) => {
+    expect(texts(policy)).toEqual([]);
+  });
+
+  test("where CIDR rules select pods, or nodes have addresses of the range", () => {
+    const settings = { "policy-cidr-match-mode": "nodes pods" };
+    expect(texts(letting({ fromCIDR: [west] }), { settings })).toEqual([]);
+    expect(texts(letting({ fromCIDR: [west] }), {}, { nodeIps: ["10.2.0.9"] })).toEqual([]);
+  });
+
+  test("with a part of a range that is drawn around nodes; the whole counts", () => {
+    const ranges = { sure: ["10.2.0.0/24", "10.2.1.0/24"], likely: [west] };
+    expect(texts(letting({ fromCIDR: ["10.2.200.0/24", "10.2.0.0/15"] }), {}, { ranges })).toEqual([]);
+    for (const cidr of [west, "10.2.0.0/23"])
+      expect(texts(letting({ fromCIDR: [cidr] }), {}, { ranges })).toHaveLength(1);
+    const pool = { sure: ["10.0.0.0/8"], likely: [] };
+    expect(texts(letting({ fromCIDR: [west] }), {}, { ranges: pool })).toEqual([]);
+  });
+});
