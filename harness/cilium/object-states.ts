@@ -17,6 +17,7 @@ import type {
 import type { SharedPort } from "#harness/model/shared-state.ts";
 import type { IdentityEntry } from "#harness/model/snapshot.ts";
 import { labelTexts } from "#harness/semantics/identity-labels.ts";
+import { balancerState } from "./announcements.ts";
 import { deletionState, nodeTroubles, readySince } from "./object-conditions.ts";
 
 // Objects of an API server, live or from an archive, as far as snapshots and expectations use them.
@@ -232,6 +233,7 @@ export function serviceState(o: KubeObject): ServiceState {
     externalLocal: o.spec?.externalTrafficPolicy === "Local",
     targetPorts: ports.map(({ port = 0, targetPort }) => targetPort ?? port),
     topology: o.spec?.trafficDistribution !== undefined || !["", "disabled", "Disabled"].includes(hint),
+    ...balancerState(o),
   };
 }
 

@@ -3,8 +3,10 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
+import { l2Announcements } from "./l2-announcements.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 import { inCluster } from "./repairs.ts";
+import { sourceRanges } from "./source-ranges.ts";
 
 /**
  * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about
@@ -225,8 +227,25 @@ function causeOf({ peer, step }: PeerTrouble, { who, mesh, cluster }: Connecting
       why: "",
       next: "check hostAliases of clustermesh-apiserver and the addresses configured for the peer",
     };
+  const earlier = unansweredBy(mesh, cluster, other);
+  if (/TCP/.test(step) && earlier !== undefined)
+    return { id: "peer-unreachable", why: "", next: `correct ${earlier} first` };
   const next = /TCP/.test(step)
     ? "check the peer's service, its port and the firewalls in between"
     : "check etcd in the peer's clustermesh-apiserver";
   return { id: "peer-unreachable", why: "", next };
+}
+
+/** What keeps a peer's service from answering, as the layers before this one found. */
+function unansweredBy(
+  mesh: MeshSnapshot,
+  cluster: ClusterSnapshot,
+  peer: ClusterSnapshot | undefined,
+): string | undefined {
+  const isPeers = (f: Finding): boolean => f.severity === "broken" && f.cluster === peer?.name;
+  if (l2Announcements(mesh).some(isPeers))
+    return `the announcement of clustermesh-apiserver of ${peer?.name}`;
+  return sourceRanges(mesh).some((f) => isPeers(f) && f.subject.endsWith(` for ${cluster.name}`))
+    ? `loadBalancerSourceRanges of clustermesh-apiserver of ${peer?.name}`
+    : undefined;
 }

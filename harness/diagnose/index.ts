@@ -12,7 +12,9 @@ import { controllers } from "./controllers.ts";
 import { headlessServices } from "./headless-services.ts";
 import { cutOffNodes, health } from "./health.ts";
 import { heldState } from "./held-state.ts";
+import { hostPolicies } from "./host-policies.ts";
 import { knownDefects } from "./known-defects.ts";
+import { l2Announcements } from "./l2-announcements.ts";
 import { leftovers } from "./leftovers.ts";
 import { namespaces } from "./namespaces.ts";
 import { neighbours } from "./neighbours.ts";
@@ -21,6 +23,7 @@ import { ownClusterPolicies } from "./own-cluster-policies.ts";
 import { peerAddresses } from "./peer-addresses.ts";
 import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
+import { policyRules } from "./policy-rules.ts";
 import { programs } from "./programs.ts";
 import { refusedRequests } from "./refused-requests.ts";
 import { runningSettings } from "./running-settings.ts";
@@ -29,6 +32,7 @@ import { services } from "./services.ts";
 import { settings } from "./settings.ts";
 import { shutOff } from "./shut-off.ts";
 import { sizes } from "./sizes.ts";
+import { sourceRanges } from "./source-ranges.ts";
 import { targetPorts } from "./target-ports.ts";
 import { trafficPolicies } from "./traffic-policies.ts";
 import { tunnelDevices } from "./tunnel-devices.ts";
@@ -60,7 +64,10 @@ export const layers: readonly Layer[] = [
   configuration,
   knownDefects,
   peerAddresses,
+  l2Announcements,
+  sourceRanges,
   shutOff,
+  hostPolicies,
   certificates,
   certificateUsers,
   cutOffNodes,
@@ -74,6 +81,7 @@ export const layers: readonly Layer[] = [
   serviceDefinitions,
   podStarts,
   policies,
+  policyRules,
   ownClusterPolicies,
   health,
   controllers,

@@ -1,36 +1,24 @@
-import { given } from "#harness/lib/given.ts";
 import { shortList } from "#harness/lib/short-list.ts";
-import { isAtLeast } from "#harness/lib/version.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { openSelectors } from "#harness/semantics/cluster-selectors.ts";
-import { kubernetesLabels } from "#harness/semantics/identity-labels.ts";
 import {
   entityRules,
   type Judging,
-  modelPolicies,
   namingClusters,
   type OwnClusterSelector,
-  type SpecModel,
   selectsByLabel,
   shutsOut,
 } from "#harness/semantics/own-cluster-selectors.ts";
-import { effectOf } from "#harness/semantics/policy-effect.ts";
-import {
-  clusterKey,
-  type Enforcement,
-  type ModelPod,
-  namespaceKey,
-  namespaceLabel,
-  selectsSubject,
-  serviceAccountKey,
-} from "#harness/semantics/policy-model.ts";
+import { certainly } from "#harness/semantics/policy-clusters.ts";
+import { clusterKey, selectsSubject } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { isDerived, known, kubectl, nameOf, slicesOf, wholeConfig } from "./parts.ts";
-import { contextOf, titleOf } from "./what-if.ts";
+import { isDerived, known, kubectl, slicesOf } from "./parts.ts";
+import { type Member, type MemberPod, memberOf } from "./policy-members.ts";
+import { titleOf } from "./what-if.ts";
 
 const setting = "policy-default-local-cluster";
 
@@ -39,7 +27,7 @@ const setting = "policy-default-local-cluster";
  * although a global service brings pods of another cluster there: some of its requests are dropped.
  */
 export function ownClusterPolicies(mesh: MeshSnapshot): Finding[] {
-  const members = mesh.clusters.flatMap((c) => memberOf(c) ?? []);
+  const members = mesh.clusters.filter(hasServices).flatMap((c) => memberOf(c) ?? []);
   return members.flatMap((member) =>
     member.policies
       .filter((policy) => !JSON.stringify(policy.specs).includes(clusterKey))
@@ -47,104 +35,7 @@ export function ownClusterPolicies(mesh: MeshSnapshot): Finding[] {
   );
 }
 
-/** A pod with the labels that its identity has, which policies select by. */
-interface MemberPod {
-  readonly pod: PodState;
-  readonly identity: number;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly model: ModelPod;
-}
-
-interface Member {
-  readonly snapshot: ClusterSnapshot;
-  readonly name: string;
-  readonly isLocal: boolean;
-  readonly enforcement: Enforcement;
-  readonly policies: readonly UserPolicy[];
-  readonly models: readonly SpecModel[];
-  readonly pods: readonly MemberPod[];
-}
-
-/** Undefined where its pods, their identities or its services are not known. */
-function memberOf(snapshot: ClusterSnapshot): Member | undefined {
-  const { ciliumIdentities, pods, services, slices } = snapshot;
-  const isRead = [pods, services, slices, ciliumIdentities, snapshot.ciliumEndpoints].every((p) => p?.ok);
-  const config = wholeConfig(snapshot);
-  if (!isRead || config === undefined) return undefined;
-  const name = nameOf(snapshot);
-  const policies = policiesOf(snapshot, config);
-  const mode = config["enable-policy"];
-  return {
-    ...{ snapshot, name, policies },
-    isLocal: isLocalByDefault(snapshot, config),
-    enforcement: mode === "always" || mode === "never" ? mode : "default",
-    models: modelPolicies(name, policies),
-    pods: podsOf(snapshot, name),
-  };
-}
-
-/** Whether it is in effect: by default from 1.19 on, and as the agents read it when they started. */
-function isLocalByDefault(
-  cluster: ClusterSnapshot,
-  config: Readonly<Record<string, string | undefined>>,
-): boolean {
-  const version = contextOf(cluster).version ?? "0.0.0";
-  const started = cluster.agents.flatMap(({ startedWith }) =>
-    startedWith?.ok === true && Object.keys(startedWith.value).length > 0 ? [startedWith.value[setting]] : [],
-  );
-  return [config[setting], ...started].every((value) =>
-    value === undefined ? isAtLeast(version, "1.19") : value === "true",
-  );
-}
-
-/** The settings that turn each kind of policy off. */
-const switches: Readonly<Record<UserPolicy["kind"], string>> = {
-  NetworkPolicy: "enable-k8s-networkpolicy",
-  CiliumNetworkPolicy: "enable-cilium-network-policy",
-  CiliumClusterwideNetworkPolicy: "enable-cilium-clusterwide-network-policy",
-};
-
-function policiesOf(
-  cluster: ClusterSnapshot,
-  config: Readonly<Record<string, string | undefined>>,
-): UserPolicy[] {
-  const context = contextOf(cluster);
-  return known(cluster.policyObjects)
-    .filter((p) => config[switches[p.kind]] !== "false")
-    .map(({ specs, paths, ...policy }) => {
-      // Evidence of earlier versions has no paths.
-      const pathOf = (i: number): string => paths?.[i] ?? (specs.length === 1 ? "spec" : `specs[${i}]`);
-      const whole = { ...policy, specs: specs.map((spec, i) => ({ path: pathOf(i), spec })) };
-      return { ...policy, specs: effectOf(whole, context).specs };
-    });
-}
-
-/** Ready pods with an endpoint; those in their node's network have none. */
-function podsOf(cluster: ClusterSnapshot, name: string): MemberPod[] {
-  const identityOf = new Map(
-    known(cluster.ciliumEndpoints).map((e) => [`${e.namespace}/${e.name}`, e.identity]),
-  );
-  const labelsOf = new Map(
-    known(cluster.ciliumIdentities).map(({ id, labels }) => [id, kubernetesLabels(labels)]),
-  );
-  return known(cluster.pods).flatMap((pod) => {
-    const identity = identityOf.get(`${pod.namespace}/${pod.name}`) ?? 0;
-    const labels = labelsOf.get(identity);
-    const counts = pod.ready && !pod.ending && pod.ended !== true && !pod.hostNetwork;
-    if (labels === undefined || !counts) return [];
-    const ofNamespace = Object.entries(labels)
-      .filter(([key]) => key.startsWith(namespaceLabel))
-      .map(([key, value]) => [key.slice(namespaceLabel.length), value]);
-    const names = pod.ports?.filter((p) => p.name !== "" && p.protocol === "TCP");
-    const model = given({
-      ...{ cluster: name, namespace: labels[namespaceKey] ?? pod.namespace, labels },
-      namespaceLabels: Object.fromEntries(ofNamespace) as Record<string, string>,
-      serviceAccount: labels[serviceAccountKey],
-      portNames: names === undefined ? undefined : Object.fromEntries(names.map((p) => [p.name, p.port])),
-    });
-    return [{ pod, identity, labels, model }];
-  });
-}
+const hasServices = ({ services, slices }: ClusterSnapshot): boolean => services.ok && slices?.ok === true;
 
 /** Pods of one side that do not get through to backends of the other, by a selector. */
 interface Hit {
@@ -225,15 +116,6 @@ function hitsOf(one: OwnClusterSelector, { member, other, judging }: Between): H
 }
 
 const titleOfPod = ({ namespace, name }: PodState): string => `${namespace}/${name}`;
-
-/** False where a selector has something that the model does not know. */
-function certainly(is: () => boolean): boolean {
-  try {
-    return is();
-  } catch {
-    return false;
-  }
-}
 
 /** For policies, pods of one identity are alike. */
 const distinct = (pods: readonly MemberPod[]): MemberPod[] => [

@@ -48,7 +48,8 @@ export function contacts(cluster: ClusterSnapshot): Contact[] {
       who: cached ? "KVStoreMesh" : "the agents",
       peer,
       ready: states.length === 0 ? undefined : states.every(Boolean),
-      ports: urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])),
+      // Beside endpoints there may be texts of another form.
+      ports: urls.flatMap((url) => Number(/:(\d+)\/?$/.exec(url)?.[1] ?? Number.NaN) || []),
       addresses: [
         ...urls.flatMap(
           (url) => /^https?:\/\/\[?((?:\d+\.){3}\d+|[\da-f]*:[\da-f:]+)\]?:/i.exec(url)?.[1] ?? [],

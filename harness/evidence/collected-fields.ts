@@ -108,6 +108,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   networkpolicies: ["spec.**"],
   ciliumnetworkpolicies: ["spec.**", "specs[].**"],
   ciliumclusterwidenetworkpolicies: ["spec.**", "specs[].**"],
+  ciliuml2announcementpolicies: ["spec.**"],
   ciliumendpoints: [
     "status.identity.id",
     "status.identity.labels[]",

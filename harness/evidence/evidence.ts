@@ -262,13 +262,9 @@ async function collectCluster(
     json("mesh-users.json", async () => await meshUsersOf(cluster)),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
-    ...((await exportsServices(cluster))
-      ? [
-          json("serviceexports.json", async () =>
-            collected(kinds.serviceExport, await cluster.kube.list(kinds.serviceExport)),
-          ),
-        ]
-      : []),
+    ...(await moreKinds(cluster)).map(({ kind, namespace }) =>
+      json(`${kind.plural}.json`, async () => collected(kind, await cluster.kube.list(kind, namespace))),
+    ),
     ...(cluster.capabilities.hasKvstoreMesh ? [keepKvstoreMeshes(cluster, keep, signal)] : []),
     keepRefusals(cluster, keep),
   ]);
@@ -282,10 +278,17 @@ async function collectCluster(
   return files;
 }
 
-/** ServiceExports exist only where the CRDs of the MCS API do. */
-async function exportsServices(cluster: Cluster): Promise<boolean> {
+/** Kinds that exist, or say something, only where a setting is on. */
+async function moreKinds(
+  cluster: Cluster,
+): Promise<readonly { readonly kind: KindRef; readonly namespace?: string }[]> {
   const settings: Readonly<Record<string, string>> = await configOf(cluster).catch(() => ({}));
-  return settings["clustermesh-enable-mcs-api"] === "true";
+  return [
+    ...(settings["clustermesh-enable-mcs-api"] === "true" ? [{ kind: kinds.serviceExport }] : []),
+    ...(settings["enable-l2-announcements"] === "true"
+      ? [{ kind: kinds.ciliumL2AnnouncementPolicy }, { kind: kinds.lease, namespace: "kube-system" }]
+      : []),
+  ];
 }
 
 /** Endpoints, and the versions of other objects, before the rest is collected. */

@@ -43,6 +43,7 @@ export const kinds = {
   event: kindRef("v1", "Event", "events"),
   deployment: kindRef("apps/v1", "Deployment", "deployments"),
   daemonSet: kindRef("apps/v1", "DaemonSet", "daemonsets"),
+  lease: kindRef("coordination.k8s.io/v1", "Lease", "leases"),
   endpointSlice: kindRef("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
   crd: kindRef("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
   validatingWebhook: kindRef(
@@ -59,6 +60,12 @@ export const kinds = {
   ),
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
   ciliumNodeConfig: kindRef("cilium.io/v2", "CiliumNodeConfig", "ciliumnodeconfigs"),
+  ciliumL2AnnouncementPolicy: kindRef(
+    "cilium.io/v2alpha1",
+    "CiliumL2AnnouncementPolicy",
+    "ciliuml2announcementpolicies",
+    false,
+  ),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),
   ciliumIdentity: kindRef("cilium.io/v2", "CiliumIdentity", "ciliumidentities", false),
   serviceExport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceExport", "serviceexports"),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
+import { announcementsSchema, balancerSchema, deviceSchema } from "./announcements.ts";
 import { objectConditionSchema, refusedRequestSchema, webhookStateSchema } from "./api-objects.ts";
 import { heldCertificateSchema, tlsCertificateSchema } from "./held-certificate.ts";
 import { nodeLinksSchema, sizesSchema } from "./packet-sizes.ts";
@@ -139,6 +140,7 @@ const serviceStateSchema = z.object({
   targetPorts: z.array(z.union([z.number(), z.string()])).exactOptional(),
   /** It prefers backends of the client's zone or node (`trafficDistribution`, or the annotations for it). */
   topology: z.boolean().exactOptional(),
+  balancer: balancerSchema.exactOptional(),
 });
 export type ServiceState = Infer<typeof serviceStateSchema>;
 
@@ -304,6 +306,7 @@ const neighboursSchema = z.object({
   permanent: z.array(z.object({ ip: z.string(), mac: z.string(), device: z.string() })),
   /** The node's own addresses. */
   own: z.array(z.object({ ip: z.string(), mac: z.string() })),
+  devices: z.array(deviceSchema).exactOptional(),
 });
 /** What a node knows of the link layer. */
 export type Neighbours = Infer<typeof neighboursSchema>;
@@ -373,6 +376,7 @@ const clusterSnapshotSchema = z.object({
   meshUsers: part(z.array(z.string())).exactOptional(),
   /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),
+  announcements: part(announcementsSchema).exactOptional(),
   /** Remote cluster to its endpoints. */
   peers: part(peersSchema),
   /** Of every replica, like the three below. */

@@ -132,6 +132,26 @@ export const configurationKinds = {
     remedy:
       "Give Cilium a pool of addresses, or see why the provider's controller or Node IPAM assigns none; or use a NodePort.",
   },
+  "apiserver-not-announced": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "The load balancer's address of clustermesh-apiserver is to be announced by Cilium's L2 announcements, and no node does: no CiliumL2AnnouncementPolicy selects the service or a node, its `interfaces` match no device of the node that was elected, L2 announcements are off, or no node holds the lease. The service has its address and answers inside its own cluster; other clusters get `no route to host` or a timeout. Where nobody is known to contact it in vain, the finding is suspect.",
+    confirm:
+      "`kubectl get ciliuml2announcementpolicies -o yaml`; the lease `cilium-l2announce-kube-system-clustermesh-apiserver` in kube-system; `cilium-dbg shell -- db/show l2-announce` (or `cilium-dbg statedb l2-announce`) in the agent's pod of its holder is empty.",
+    remedy:
+      "Correct the policy as the finding says: `interfaces` are regular expressions for names of devices, and without them every device counts; `loadBalancerIPs` must be true.",
+  },
+  "apiserver-source-ranges": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "`loadBalancerSourceRanges` of clustermesh-apiserver's service leave out the addresses that a peer comes from, so its connections are dropped without an answer. By default pods are masqueraded when they contact another cluster, so KVStoreMesh comes from the address of its node, not of its pod. Clients inside the own cluster are not checked. Where the peer is connected all the same, the finding is suspect.",
+    confirm:
+      "`kubectl -n kube-system get service clustermesh-apiserver -o jsonpath='{.spec.loadBalancerSourceRanges}'` against `kubectl get nodes -o wide` of the peer; `cilium-dbg bpf lb list --source-ranges`; `cilium-dbg monitor --type drop` on a node: not in source range.",
+    remedy:
+      "Add the addresses of the peer's nodes (its pods', where it does not masquerade) to clustermesh.apiserver.service.loadBalancerSourceRanges.",
+  },
   "peer-port": {
     layer: "configuration",
     severity: "broken",

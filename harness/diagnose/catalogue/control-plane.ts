@@ -131,6 +131,16 @@ export const controlPlaneKinds = {
     confirm: "`cilium-dbg status --all-controllers` in the agent's pod.",
     remedy: "Correct what the message names.",
   },
+  "clusters-unreachable": {
+    layer: "health",
+    severity: "broken",
+    meaning:
+      "No agent of one cluster reaches any node of another, and within that cluster they are reached: the network between the clusters does not carry it. Either the nodes do not answer at the addresses by which they are announced (InternalIPs behind NAT, in a network without a route, or of a VPN that is down), or they do and the tunnel's UDP port does not pass. The control plane may be connected all the same: it uses the address of clustermesh-apiserver, and traffic of pods goes from node to node.",
+    confirm:
+      "`cilium-health status` in an agent's pod of each cluster; `kubectl get nodes -o wide`; `ping` and `ip route get` with the InternalIP of a node of the other cluster.",
+    remedy:
+      "Connect the networks, so that every node reaches the InternalIP of every node of the other cluster: UDP 8472 (VXLAN), 6081 (Geneve) or 51871 (WireGuard), TCP 4240 and ICMP; or announce the nodes by addresses that the other cluster can reach. A peer address or a forwarded port does not help.",
+  },
   "node-unreachable": {
     layer: "health",
     severity: "broken",

@@ -178,15 +178,25 @@ export const objectKinds = {
     remedy:
       "Delete the policy, or allow TCP 2379 to pods k8s-app=clustermesh-apiserver from the entities world and remote-node.",
   },
+  "policy-shuts-off-node": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A policy of the host firewall (a CiliumClusterwideNetworkPolicy with a nodeSelector) selects nodes and lets neither nodes of other clusters through nor the UDP port of tunnels (or of WireGuard), in one direction. Encapsulated packets are traffic of the node itself, so pods on it are cut off from other clusters, both ways, while the control plane stays connected. Nodes of the mesh are the entity remote-node, in every cluster: CIDRs and the entity `world` do not mean them. Where health checks do not show that it is so, the finding is suspect.",
+    confirm:
+      "`kubectl get ciliumclusterwidenetworkpolicy -o yaml` against the labels of the node; `cilium-dbg monitor --type drop` on it: Policy denied, from or to remote-node, UDP 8472 (VXLAN), 6081 (Geneve) or 51871 (WireGuard).",
+    remedy:
+      "Allow the entity remote-node in the policy, as the finding does, or at least that UDP port, TCP 4240 and ICMP with it.",
+  },
   "policy-shuts-off-health": {
     layer: "policies",
     severity: "broken",
     meaning:
-      "A clusterwide policy selects the health endpoints and lets no remote node in, so health checks between nodes fail although traffic may pass.",
+      "A clusterwide policy selects the health endpoints and lets no remote node in, or one of the host firewall selects nodes and does not let TCP 4240 through, so health checks between nodes fail although traffic may pass.",
     confirm:
-      "`kubectl get ciliumclusterwidenetworkpolicy`; `cilium-health status`: the nodes answer, their endpoints do not.",
+      "`kubectl get ciliumclusterwidenetworkpolicy`; `cilium-health status`: the nodes answer, their endpoints do not, or the other way round.",
     remedy:
-      "Leave reserved:health out of the selector, or allow fromEntities remote-node to endpoints labelled reserved:health.",
+      "Leave reserved:health out of the selector, or allow fromEntities remote-node to endpoints labelled reserved:health. In a policy with a nodeSelector allow TCP 4240 from and to the entity remote-node.",
   },
   "policy-own-cluster-only": {
     layer: "policies",
@@ -197,6 +207,35 @@ export const objectKinds = {
       "`policy-default-local-cluster` in cilium-config; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Policy denied, with an identity of the other cluster.",
     remedy:
       "If the other cluster's pods are meant too, name the clusters: add the key io.cilium.k8s.policy.cluster to the peer's matchExpressions, as the finding does. clustermesh.policyDefaultLocalCluster `false` changes every policy of the cluster.",
+  },
+  "policy-refused": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "Agents refuse a policy because of their version or of a setting, although the API server has taken it, for example fromNodes or toNodes without enable-node-selector-labels. An agent refuses a policy as a whole: nothing that it allows or denies has an effect, and pods that no other policy selects are open.",
+    confirm:
+      "The log of an agent has the error with the policy's name; `cilium-dbg policy get` in the agent's pod lacks its rules.",
+    remedy: "Set what the policy needs and restart the agents, or write it without that part.",
+  },
+  "policy-cidr-of-pods": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A policy means pods of a cluster of the mesh by their pod CIDR (fromCIDR, toCIDR, their sets, or an ipBlock). Pods have identities, and CIDR rules apply to addresses without one only, so the rule selects none of them, in its own cluster or in another. It is suspect where the pods that it would select are not known, and not reported where other rules let the same connections through.",
+    confirm:
+      "`cilium-dbg bpf ipcache get ADDRESS` of such a pod shows its own identity and not one of a CIDR; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects.",
+    remedy:
+      "Select the pods by their labels: fromEndpoints or toEndpoints with io.cilium.k8s.policy.cluster for the other cluster's, as the finding does for all its pods. From Cilium 1.20 on, policy-cidr-match-mode `pods` lets CIDR rules select pods, at the cost of many identities.",
+  },
+  "policy-label-left-out": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A policy selects pods by a label that they have in Kubernetes and that their identities lack, because the setting labels of their cluster leaves it out: with one inclusive pattern, every label that no pattern includes. Other clusters take identities as they are, so it is the filter of the pods' own cluster that decides, whatever the policy's cluster keeps. Some labels, such as statefulset.kubernetes.io/pod-name, are left out by default.",
+    confirm:
+      "`kubectl get ciliumidentities -o yaml`, at security-labels, against the labels of the pods; `labels` in cilium-config of their cluster; `cilium-dbg policy selectors` shows a selector without identities.",
+    remedy:
+      "Add the label to the setting of the pods' cluster, use one setting in all clusters, and restart the agents and then the pods, which get new identities; or select by a label that is kept.",
   },
   "policy-denies-all": {
     layer: "policies",

@@ -25,6 +25,8 @@ export const objectFiles: Readonly<Record<string, string>> = {
   ciliumnetworkpolicies: "ciliumnetworkpolicies.json",
   ciliumclusterwidenetworkpolicies: "ciliumclusterwidenetworkpolicies.json",
   ciliumloadbalancerippools: "loadbalancerpools.json",
+  ciliuml2announcementpolicies: "ciliuml2announcementpolicies.json",
+  "k8s-leases": "leases.json",
   ciliumnodeconfigs: "ciliumnodeconfigs.json",
   ciliumbgppeeringpolicies: "ciliumbgppeeringpolicies.json",
   "cilium-daemonset": "daemonsets.json",

@@ -1,0 +1,57 @@
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { given } from "#harness/lib/given.ts";
+import type { Announcements, L2Policy, LeaseState } from "#harness/model/announcements.ts";
+import type { Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((v) => typeof v === "string") : [];
+
+const selectorOf = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+
+export function l2PolicyState({ metadata, spec }: KubeObject): L2Policy {
+  return {
+    name: metadata.name,
+    interfaces: textsOf(spec?.interfaces),
+    ...given({
+      serviceSelector: selectorOf(spec?.serviceSelector),
+      nodeSelector: selectorOf(spec?.nodeSelector),
+    }),
+    loadBalancerIps: spec?.loadBalancerIPs === true,
+  };
+}
+
+export const leaseState = ({ metadata, spec }: KubeObject): LeaseState => ({
+  namespace: metadata.namespace ?? "",
+  name: metadata.name,
+  holder: String(spec?.holderIdentity ?? ""),
+});
+
+/** Leases only say more of what the policies decide. */
+export const announcementsOf = (
+  policies: Part<L2Policy[]>,
+  leases: Part<LeaseState[]>,
+): Part<Announcements> =>
+  policies.ok
+    ? { ok: true, value: { policies: policies.value, ...(leases.ok ? { leases: leases.value } : {}) } }
+    : policies;
+
+/** LB IPAM's condition (`ciliumSvcRequestSatisfiedCondition`, operator/pkg/lbipam/lbipam.go@1.20.2). */
+const satisfied = "cilium.io/IPAMRequestSatisfied";
+
+/** Of a Service of type LoadBalancer what decides who serves its address, and to whom. */
+export function balancerState({ spec, status }: KubeObject): Pick<ServiceState, "balancer"> {
+  const ranges = textsOf(spec?.loadBalancerSourceRanges).map((range) => range.trim());
+  const conditions: readonly { readonly type?: unknown; readonly status?: unknown }[] = Array.isArray(
+    status?.conditions,
+  )
+    ? status.conditions
+    : [];
+  const isFromCilium = conditions.some((c) => c?.type === satisfied && c.status === "True");
+  const balancer = given({
+    className: typeof spec?.loadBalancerClass === "string" ? spec.loadBalancerClass : undefined,
+    sourceRanges: ranges.length === 0 ? undefined : ranges,
+    isFromCilium: isFromCilium ? (true as const) : undefined,
+  });
+  return Object.keys(balancer).length === 0 ? {} : { balancer };
+}

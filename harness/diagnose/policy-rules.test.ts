@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import type { ClusterSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { causesOf, east, meshWith, ok, pod, west, withSettings } from "./healthy-mesh.ts";
+import { remedyCommands } from "./remedy-commands.ts";
+
+const clusterLabel = "io.cilium.k8s.policy.cluster";
+
+/** Pods shop/cart and shop/client; identities lack the labels `lacks`. */
+function cluster(of: ClusterSnapshot, id: number, lacks: readonly string[] = []): Partial<ClusterSnapshot> {
+  const apps = ["cart", "client"].map((app, i) => ({
+    ...{ app, name: `${app}-${id}`, ip: `10.${id}.0.${5 + i}`, identity: id * 65536 + 300 + i },
+  }));
+  const others = of.pods.ok ? of.pods.value.filter((p) => p.namespace !== "shop") : [];
+  return {
+    pods: ok([
+      ...apps.map(({ app, name, ip }) => pod({ name, ip, node: `node-${id}`, labels: { app } })),
+      ...others,
+    ]),
+    ciliumEndpoints: ok(apps.map(({ name, ip, identity }) => ({ namespace: "shop", name, ip, identity }))),
+    ciliumIdentities: ok(
+      apps.map(({ app, identity }) => ({
+        id: identity,
+        labels: [
+          ...(lacks.includes("app") ? [] : [`k8s:app=${app}`]),
+          `k8s:${clusterLabel}=${of.name}`,
+          "k8s:io.kubernetes.pod.namespace=shop",
+        ],
+      })),
+    ),
+  };
+}
+
+const policy = (ingress: readonly object[]): PolicyObject => ({
+  ...{ kind: "CiliumNetworkPolicy" as const, namespace: "shop", name: "to-cart", paths: ["spec"] },
+  specs: [{ endpointSelector: { matchLabels: { app: "cart" } }, ingress }],
+});
+const mesh = (ingress: readonly object[], ofWest: Partial<ClusterSnapshot> = {}) =>
+  meshWith({ ...cluster(east, 1), policyObjects: ok([policy(ingress)]) }, { ...cluster(west, 2), ...ofWest });
+const policyFindings = (...of: Parameters<typeof mesh>) =>
+  causesOf(mesh(...of)).filter((f) => f.layer === "policies");
+
+test("clients of another cluster that a CIDR of its pods should let in", () => {
+  // Nodes have a /24 each, of which the cluster's range is not known.
+  for (const cidr of ["10.2.0.0/24", "10.2.0.0/16", "10.2.0.6/32"]) {
+    const [finding, ...others] = policyFindings([{ fromCIDR: [cidr] }]);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      ...{ id: "policy-cidr-of-pods", severity: "broken", cluster: "east" },
+      subject: "policy shop/to-cart of east",
+    });
+    expect(finding?.message).toContain(`fromCIDR ${cidr} in spec.ingress[0] means the pods of west`);
+    expect(finding?.message).toMatch(/pods of west \(.*shop\/client-2\) are denied at shop\/cart-1 of east$/);
+    const commands = finding === undefined ? [] : remedyCommands(finding, ["east", "west"]);
+    expect(commands.map((c) => c.argv.slice(0, 7))).toEqual([
+      ["kubectl", "-n", "shop", "patch", "ciliumnetworkpolicy/to-cart", "--type", "json"],
+    ]);
+  }
+  expect(policyFindings([{ fromCIDR: ["10.0.0.0/8", "10.3.0.0/16"] }])).toEqual([]);
+});
+
+test("a policy that agents refuse", () => {
+  const rules = [{ fromNodes: [{ matchLabels: { role: "edge" } }] }];
+  expect(policyFindings(rules)).toMatchObject([
+    {
+      ...{ id: "policy-refused", severity: "broken", cluster: "east" },
+      message: expect.stringContaining("CiliumNetworkPolicy shop/to-cart of east: has no effect"),
+    },
+  ]);
+});
+
+test("a label that the filter of the other cluster leaves out", () => {
+  const rules = [{ fromEndpoints: [{ matchLabels: { app: "client", [clusterLabel]: "west" } }] }];
+  const filtered = {
+    ...cluster(west, 2, ["app"]),
+    config: withSettings(west, { labels: "k8s:tier" }).config,
+  };
+  expect(policyFindings(rules, filtered)).toMatchObject([
+    {
+      ...{ id: "policy-label-left-out", severity: "broken", cluster: "east" },
+      message: expect.stringMatching(
+        /selects by label app .* connections of pods of west \(shop\/client-2\) with shop\/cart-1 of east are denied/,
+      ),
+    },
+  ]);
+  expect(policyFindings(rules)).toEqual([]);
+});

@@ -1,0 +1,67 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { snapshotOf } from "../snapshot.ts";
+import { entriesOf, exampleDump, exampleTime, zipOf } from "./examples.ts";
+import { readSysdumps } from "./sysdump.ts";
+
+test("a sysdump shows what L2 announcements are decided by: policies, leases and devices", async () => {
+  const list = (...items: readonly object[]): string => toYaml({ apiVersion: "v1", kind: "List", items });
+  const addresses = [
+    "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536",
+    "3: cilium_host@cilium_net: <BROADCAST> mtu 1500",
+    "    inet 10.1.0.1/32 scope global cilium_host",
+    "32: eth0@if33: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500",
+    "    link/ether 02:42:ac:13:00:02 brd ff:ff:ff:ff:ff:ff",
+    "    inet 172.19.0.2/16 brd 172.19.255.255 scope global eth0",
+  ];
+  const files = {
+    [`d/ciliuml2announcementpolicies-${exampleTime}.yaml`]: list({
+      metadata: { name: "mesh" },
+      spec: { interfaces: ["^enp"], loadBalancerIPs: true, nodeSelector: { matchLabels: { a: "b" } } },
+    }),
+    [`d/k8s-leases-${exampleTime}.yaml`]: list({
+      metadata: { name: "cilium-l2announce-kube-system-clustermesh-apiserver", namespace: "kube-system" },
+      spec: { holderIdentity: "c1-worker" },
+    }),
+    [`d/cilium-bugtool-cilium-aaaaa-${exampleTime}/cmd/ip-a.md`]: `# ip a\n\n\`\`\`\n${addresses.join("\n")}\n\`\`\`\n`,
+  };
+  const path = join(tempFolder("announcements"), "dump.zip");
+  await writeFile(path, zipOf(entriesOf({ ...exampleDump(), ...files })));
+  const dumps = await readSysdumps(path);
+  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  expect(cluster?.announcements).toEqual({
+    ok: true,
+    value: {
+      policies: [
+        {
+          name: "mesh",
+          interfaces: ["^enp"],
+          nodeSelector: { matchLabels: { a: "b" } },
+          loadBalancerIps: true,
+        },
+      ],
+      leases: [
+        {
+          namespace: "kube-system",
+          name: "cilium-l2announce-kube-system-clustermesh-apiserver",
+          holder: "c1-worker",
+        },
+      ],
+    },
+  });
+  const devices = cluster?.nodeStates.flatMap((n) =>
+    n.neighbours?.ok ? (n.neighbours.value.devices ?? []) : [],
+  );
+  expect(devices).toEqual([{ name: "eth0", ips: ["172.19.0.2"] }]);
+});
+
+test("a sysdump without them says nothing about them", async () => {
+  const path = join(tempFolder("announcements"), "dump.zip");
+  await writeFile(path, zipOf(entriesOf(exampleDump())));
+  const dumps = await readSysdumps(path);
+  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  expect(cluster?.announcements).toMatchObject({ ok: false, absent: true });
+});

@@ -1,0 +1,139 @@
+import type { PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { bareKey, labelsMatch } from "./policy-model.ts";
+import type { Side } from "./shut-off.ts";
+
+// Policies of the host firewall: clusterwide ones with a nodeSelector (Documentation/security/policy/host.rst@1.20.2).
+
+type Rule = Readonly<Record<string, unknown>>;
+type Settings = Readonly<Record<string, string>>;
+
+/** What a node must receive from nodes of other clusters, or send to them. */
+export interface NodeTraffic {
+  readonly side: Side;
+  readonly protocol: "TCP" | "UDP";
+  readonly port: number;
+}
+
+const rulesOf = (spec: Rule, key: string): readonly Rule[] => {
+  const rules = spec[key];
+  return Array.isArray(rules) ? rules.filter((r) => typeof r === "object" && r !== null) : [];
+};
+const textsOf = (rule: Rule, key: string): readonly string[] => {
+  const texts = rule[key];
+  return Array.isArray(texts) ? texts.filter((t) => typeof t === "string") : [];
+};
+
+/** Whether host policies drop anything at all. */
+export const isHostFirewallOn = (settings: Settings): boolean =>
+  settings["enable-host-firewall"] === "true" &&
+  settings["policy-audit-mode"] !== "true" &&
+  settings["enable-policy"] !== "never";
+
+/**
+ * Labels of a node that its host endpoint does not have (`InitWithNodeLabels`, pkg/endpoint/endpoint.go@1.20.2, filters
+ * like a pod's: `defaultLabelPrefixCfg`, pkg/labelsfilter/filter.go@1.20.2). A pattern must match at the beginning.
+ */
+const ignored =
+  /^(?:io\.kubernetes|kubernetes\.io|k8s\.io|.*beta\.kubernetes\.io|statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|batch\.kubernetes\.io\/job-completion-index|pod-template-generation|pod-template-hash|controller-revision-hash|annotation|etcd_node)/;
+
+const keysOf = (selector: Rule): string[] => [
+  ...Object.keys((selector.matchLabels ?? {}) as object),
+  ...rulesOf(selector, "matchExpressions").map((e) => String(e.key)),
+];
+
+/** Whether a rule of a policy selects a node; undefined where that cannot be known. */
+export function selectsHost(
+  { kind }: PolicyObject,
+  { nodeSelector }: Rule,
+  {
+    labels,
+    settings,
+  }: { readonly labels: Readonly<Record<string, string>> | undefined; readonly settings: Settings },
+): boolean | undefined {
+  if (kind !== "CiliumClusterwideNetworkPolicy" || typeof nodeSelector !== "object" || nodeSelector === null)
+    return false;
+  const keys = keysOf(nodeSelector as Rule).filter((key) => !/^reserved[:.]/.test(key));
+  // The setting `labels` adds patterns of its own.
+  if (keys.length > 0 && (labels === undefined || (settings.labels ?? "").trim() !== "")) return undefined;
+  try {
+    return labelsMatch(nodeSelector, (key) => {
+      const reserved = /^reserved[:.](.+)$/.exec(key)?.[1];
+      if (reserved !== undefined) return reserved === "host" ? "" : undefined;
+      const bare = bareKey(key);
+      return ignored.test(bare) ? undefined : labels?.[bare];
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a rule denies what no rule allows, in one direction. */
+export function enforces(spec: Rule, side: Side): boolean {
+  const enabled = (spec.enableDefaultDeny as Readonly<Record<string, boolean>> | undefined)?.[side];
+  return enabled !== false && [side, `${side}Deny`].some((key) => rulesOf(spec, key).length > 0);
+}
+
+/**
+ * Nodes of the mesh, those of other clusters too, have the identity remote-node. CIDRs, names and `world` do not mean
+ * them, unless policy-cidr-match-mode has `nodes` (Documentation/security/policy/language.rst@1.20.2, CIDR based;
+ * cilium/cilium#31712).
+ */
+const nodeEntities = ["all", "remote-node", "cluster"];
+const outside = ["CIDR", "CIDRSet", "FQDNs", "Groups"];
+
+function meansNodes(rule: Rule, side: Side, settings: Settings): boolean {
+  const word = side === "ingress" ? "from" : "to";
+  const peers = Object.keys(rule).filter((key) => key.startsWith(word) && key !== "toPorts");
+  if (peers.length === 0) return rule.toPorts !== undefined;
+  const withCidrs = (settings["policy-cidr-match-mode"] ?? "").includes("nodes");
+  return peers.some((key) => {
+    const kind = key.slice(word.length);
+    if (kind === "Entities") return textsOf(rule, key).some((entity) => nodeEntities.includes(entity));
+    if (outside.includes(kind)) return withCidrs;
+    // Others are taken for a way through, except for selectors of endpoints by their own labels.
+    if (kind !== "Endpoints" || settings["enable-node-selector-labels"] === "true") return true;
+    return rulesOf(rule, key).some((selector) => {
+      const keys = keysOf(selector).filter((k) => /^reserved[:.]/.test(k));
+      if (selector.matchExpressions !== undefined) return keys.length > 0;
+      return keysOf(selector).length === 0 || keys.some((k) => k.endsWith("remote-node"));
+    });
+  });
+}
+
+/** A list without ports means any; whether the name of a port does is `named`. */
+function hasPort(rule: Rule, { protocol, port }: NodeTraffic, named: boolean): boolean {
+  // A rule with `icmps` is about those alone.
+  if (rule.toPorts === undefined) return rule.icmps === undefined;
+  return rulesOf(rule, "toPorts").some((entry) => {
+    const ports = rulesOf(entry, "ports");
+    return (
+      ports.length === 0 ||
+      ports.some((p) => {
+        if (p.protocol !== undefined && p.protocol !== "ANY" && p.protocol !== protocol) return false;
+        const first = Number(p.port ?? 0);
+        if (Number.isNaN(first)) return named;
+        return first === 0 || (first <= port && port <= Number(p.endPort ?? first));
+      })
+    );
+  });
+}
+
+/** Whether a rule that selects a node lets traffic with nodes of other clusters through; undefined if it does neither. */
+export function hostVerdict(
+  spec: Rule,
+  traffic: NodeTraffic,
+  settings: Settings,
+): "allowed" | "denied" | undefined {
+  const { side } = traffic;
+  const word = side === "ingress" ? "from" : "to";
+  const denies = rulesOf(spec, `${side}Deny`).some((rule) => {
+    const isForAll = !Object.keys(rule).some((key) => key.startsWith(word) && key !== "toPorts");
+    const isTheirs = textsOf(rule, `${word}Entities`).some((entity) => nodeEntities.includes(entity));
+    return ((isForAll && rule.toPorts !== undefined) || isTheirs) && hasPort(rule, traffic, false);
+  });
+  if (denies) return "denied";
+  const allows = rulesOf(spec, side).some(
+    (rule) => meansNodes(rule, side, settings) && hasPort(rule, traffic, true),
+  );
+  return allows ? "allowed" : undefined;
+}
