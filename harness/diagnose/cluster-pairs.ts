@@ -86,10 +86,9 @@ function isWellAtHome(
       .flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),
   ].filter((a) => a !== "");
   if (ips.length > 0 && !ips.includes(ip)) return false;
-  const reports = reportsOf(cluster);
-  // The node's own report says nothing of the network; of a cluster with one node it says that its agent is well.
-  const others = reports.filter((r) => r.local !== name);
-  const seen = (others.length > 0 ? others : reports).flatMap((r) => r.nodes.filter((n) => n.name === name));
+  // The node's own report says nothing of the network, so of a cluster with one node it is not known what is at fault.
+  const others = reportsOf(cluster).filter((r) => r.local !== name);
+  const seen = others.flatMap((r) => r.nodes.filter((n) => n.name === name));
   return (
     seen.length > 0 && seen.every((n) => !hostFails(n) && (what === "nodes" || endpointFails(n) !== true))
   );

@@ -52,6 +52,13 @@ const lost = {
 const ids = (of: Partial<ClusterSnapshot>, by: Partial<ClusterSnapshot> = lost): string[] =>
   causesOf(meshWith(of, by)).map((f) => `${f.id} ${f.severity}`);
 
+test("a label that the filter leaves out selects no node", () => {
+  const zone = { "topology.kubernetes.io/zone": "a" };
+  const nodes = ok((east.nodes.ok ? east.nodes.value : []).map((n) => ({ ...n, labels: zone })));
+  const policyObjects = ok([policy({ ...closed, nodeSelector: { matchLabels: zone } })]);
+  expect(ids(hardened(closed, { nodes, policyObjects })).filter((id) => id.startsWith("policy"))).toEqual([]);
+});
+
 describe("a host policy without the entity remote-node and the tunnel's port", () => {
   test("is named first, and nodes that are unreachable because of it are its effects", () => {
     const agents = reporting(east, "east/node-1", sees("west/node-2", "", "timeout"));

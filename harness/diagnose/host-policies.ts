@@ -112,13 +112,19 @@ function closing(
     : { policies: of(enforcing), isDenied: false };
 }
 
-/** Whether health checks between the node and those of other clusters fail; undefined where there are none. */
+/**
+ * Whether all health checks between the node and those of other clusters fail, undefined where there are none: one that
+ * passes shows that the policy does not do it. Answers in a tunnel are traffic of the other side; those of TCP are let in.
+ */
 function isSeen(
   mesh: MeshSnapshot,
   cluster: ClusterSnapshot,
   { node, traffic }: { readonly node: string; readonly traffic: NodeTraffic },
 ): boolean | undefined {
   const own = `${nameOf(cluster)}/`;
+  const isHost = traffic.port === healthPort;
+  const asks = !isHost || traffic.side === "egress";
+  const isAsked = !isHost || traffic.side === "ingress";
   const statuses = mesh.clusters
     .flatMap((c) => c.agents)
     .flatMap(({ health }) => {
@@ -127,12 +133,11 @@ function isSeen(
       const isForeign = (name: string): boolean => !name.startsWith(own);
       const seen =
         local === `${own}${node}`
-          ? nodes.filter((n) => isForeign(n.name))
-          : nodes.filter((n) => isForeign(local) && n.name === `${own}${node}`);
-      const isHost = traffic.port === healthPort;
+          ? nodes.filter((n) => asks && isForeign(n.name))
+          : nodes.filter((n) => isAsked && isForeign(local) && n.name === `${own}${node}`);
       return seen.flatMap((n) => (isHost ? n.host.http : n.endpoint?.http)?.status ?? []);
     });
-  return statuses.length === 0 ? undefined : statuses.some((status) => status !== "");
+  return statuses.length === 0 ? undefined : statuses.every((status) => status !== "");
 }
 
 const titleOf = ({ kind, name }: PolicyObject): string => `${kind} ${name}`;

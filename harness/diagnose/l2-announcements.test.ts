@@ -44,17 +44,21 @@ const announcing = (
   ...over,
 });
 /** East contacts that address. */
-const contacting = (
-  ready: boolean,
-  step = "dial tcp: connect: no route to host",
-): Partial<ClusterSnapshot> => ({
+const contacting = (ready: boolean, step = "connect: no route to host"): Partial<ClusterSnapshot> => ({
   peers: ok({
     agents: { west: ["https://clustermesh-apiserver.kube-system.svc:2379"] },
     kvstoreMesh: { west: [`https://${ip}:2379`] },
   }),
   kvstoreMesh: ok([remote("west", 2, ready)]),
   kvstoreMeshTrouble: ok(
-    ready ? [] : [{ peer: "west", step: `Cannot establish TCP connection to ${ip}:2379: ${step}` }],
+    ready
+      ? []
+      : [
+          {
+            peer: "west",
+            step: `Cannot establish TCP connection to west.mesh.cilium.io: dial tcp ${ip}:2379: ${step}`,
+          },
+        ],
   ),
 });
 const found = (of: Partial<ClusterSnapshot>, by = contacting(false)): Finding[] =>
@@ -149,6 +153,6 @@ test("is suspect where the peer is connected, and nothing where something answer
   expect(found(of, silent)).toMatchObject([
     { severity: "broken", message: expect.stringContaining("a new connection gets no answer") },
   ]);
-  expect(found(of, contacting(false, "dial tcp: connect: connection refused"))).toEqual([]);
+  expect(found(of, contacting(false, "connect: connection refused"))).toEqual([]);
   expect(found(of, { kvstoreMesh: east.kvstoreMesh })).toEqual([]);
 });

@@ -196,10 +196,10 @@ function unanswered(mesh: MeshSnapshot, { cluster, service, reason }: Unanswered
   const there = asking.filter(({ contact }) => contact.addresses.includes(ip));
   if (asking.length > 0 && there.length === 0) return [];
   const isAnswered = there.some(
-    ({ other, contact }) => contact.ready === false && answerOf(other, contact) === "answered",
+    ({ other, contact }) => contact.ready === false && answerOf(other, contact, ip) === "answered",
   );
   if (isAnswered) return [];
-  const who = there.flatMap(({ other, contact }) => lostBy(contact, other, cluster) ?? []);
+  const who = there.flatMap(({ other, contact }) => lostBy({ contact, other, peer: cluster }, ip) ?? []);
   const effect = who.length === 0 ? "" : `; ${who.join(", ")}`;
   const title = `service ${service.namespace}/${service.name} of ${cluster.name}`;
   return [
@@ -214,8 +214,14 @@ function unanswered(mesh: MeshSnapshot, { cluster, service, reason }: Unanswered
   ];
 }
 
-function lostBy(contact: Contact, other: ClusterSnapshot, peer: ClusterSnapshot): string | undefined {
-  const silence = silenceOf(other, contact);
+interface Asking {
+  readonly contact: Contact;
+  readonly other: ClusterSnapshot;
+  readonly peer: ClusterSnapshot;
+}
+
+function lostBy({ contact, other, peer }: Asking, ip: string): string | undefined {
+  const silence = silenceOf(other, contact, ip);
   const verb = contact.who === "KVStoreMesh" ? "contacts" : "contact";
   return silence === undefined
     ? undefined

@@ -34,7 +34,7 @@ const admitting = (
 });
 const contacting = (
   ready: boolean,
-  { step = "dial tcp: i/o timeout", at = `${ip}:2379` } = {},
+  { step = "i/o timeout", at = `${ip}:2379` } = {},
 ): Partial<ClusterSnapshot> => ({
   peers: ok({
     agents: { west: ["https://clustermesh-apiserver.kube-system.svc:2379"] },
@@ -42,7 +42,14 @@ const contacting = (
   }),
   kvstoreMesh: ok([remote("west", 2, ready)]),
   kvstoreMeshTrouble: ok(
-    ready ? [] : [{ peer: "west", step: `Cannot establish TCP connection to ${at}: ${step}` }],
+    ready
+      ? []
+      : [
+          {
+            peer: "west",
+            step: `Cannot establish TCP connection to west.mesh.cilium.io: dial tcp ${at}: ${step}`,
+          },
+        ],
   ),
 });
 const found = (of: Partial<ClusterSnapshot>, by: Partial<ClusterSnapshot> = contacting(false)): Finding[] =>
@@ -134,7 +141,10 @@ describe("no finding, or a suspect one", () => {
 
   test("where something answers, the peer is connected, or addresses are translated in between", () => {
     expect(severities(of, contacting(false, { step: "connection refused" }))).toEqual([]);
-    expect(severities(of, contacting(true))).toEqual(["suspect"]);
+    // A new connection works; where that was not read, the old one shows nothing.
+    expect(severities(of, contacting(true))).toEqual([]);
+    const unread = { ...contacting(true), kvstoreMeshTrouble: { ok: false as const, why: "not collected" } };
+    expect(severities(of, unread)).toEqual(["suspect"]);
     const silent = { ...contacting(false), kvstoreMesh: ok([remote("west", 2, true)]) };
     expect(severities(of, silent)).toEqual(["broken"]);
     const open = { loadBalancerIp: "203.0.113.7", addresses: ["10.11.0.9", "203.0.113.7"] };

@@ -62,9 +62,8 @@ interface Contacting {
 function judged(contacting: Contacting): Finding[] {
   const { cluster, service, ranges, other, contact } = contacting;
   const [at] = guardedAddresses(contacting);
-  const silence = silenceOf(other, contact);
-  const isAnswered = contact.ready !== true && answerOf(other, contact) === "answered";
-  if (at === undefined || isAnswered) return [];
+  if (at === undefined || answerOf(other, contact, at.ip) === "answered") return [];
+  const silence = silenceOf(other, contact, at.ip);
   const isNow = silence !== undefined;
   const sources = sourcesOf(other, contact, { toward: at.ip, isNow });
   const admits = (ip: string): boolean => ranges.cidrs.some((c) => contains(c, ip)) !== ranges.isDeny;
@@ -91,7 +90,7 @@ function judged(contacting: Contacting): Finding[] {
   ];
 }
 
-interface Guarded {
+interface RangedAddress {
   readonly ip: string;
   readonly port: number;
   /** Whether the peer has no other address of the service. */
@@ -99,7 +98,7 @@ interface Guarded {
 }
 
 /** The contacted addresses at which the ranges hold. */
-function guardedAddresses({ cluster, service, contact }: Contacting): Guarded[] {
+function guardedAddresses({ cluster, service, contact }: Contacting): RangedAddress[] {
   const own = new Set([service.clusterIp, ...(service.clusterIps ?? [])]);
   const outer = (service.addresses ?? []).filter((ip) => !own.has(ip));
   const nodes = new Set([

@@ -32,6 +32,22 @@ describe("a CIDR of a cluster's pods selects none of them", () => {
     expect(texts(examplePolicy(block, "NetworkPolicy"), { version: "1.19.4" })).toEqual([]);
   });
 
+  test("where no pods are known it is perhaps so, and nothing beside a rule that selects by identities", () => {
+    const none = { pods: [] };
+    expect(texts(letting({ fromCIDR: [west] }), none, none)).toEqual([expect.stringMatching(/\[perhaps\]$/)]);
+    expect(texts(letting({ fromCIDR: [west] }, { fromEntities: ["all"] }), none, none)).toEqual([]);
+    expect(texts(letting({ fromCIDR: [west] }, { fromEndpoints: [{}] }), none, none)).toEqual([]);
+  });
+
+  test("another policy of a broken form is no error", () => {
+    const broken = [
+      examplePolicy({ endpointSelector: { matchLabels: null }, ingress: [{ fromEntities: "cluster" }] }),
+      examplePolicy({ endpointSelector: {}, ingress: [{ fromEndpoints: [{}], toPorts: { ports: [] } }] }),
+    ];
+    const policies = [letting({ fromCIDR: [west] }), ...broken];
+    expect(() => problems(letting(), { policies })).not.toThrow();
+  });
+
   test("the patch adds a rule of the same ports", () => {
     const [found] = problems(letting({ fromCIDR: [west], toPorts }));
     const clusters = { key: "io.cilium.k8s.policy.cluster", operator: "In", values: ["west"] };

@@ -91,13 +91,13 @@ function meantBy(
   rule: PlacedRule & Pick<Meant, "spec">,
 ): Meant[] {
   const nodes = clusters.flatMap((c) => c.nodeIps);
-  return entriesOf(policy, rule)
-    .filter(({ cidr }) => !nodes.some((ip) => contains(cidr, ip)))
-    .flatMap((entry) =>
-      clusters
-        .filter((target) => isOfPods(entry.cidr, target.ranges))
-        .map((target) => ({ ...rule, entry, target })),
-    );
+  const entries = entriesOf(policy, rule).filter(({ cidr }) => !nodes.some((ip) => contains(cidr, ip)));
+  return clusters.flatMap((target) =>
+    entries
+      .filter((entry) => isOfPods(entry.cidr, target.ranges))
+      .slice(0, mostEntries)
+      .map((entry) => ({ ...rule, entry, target })),
+  );
 }
 
 function entriesOf({ kind }: UserPolicy, { rule, direction }: PlacedRule): Entry[] {
@@ -134,6 +134,9 @@ const isWithin = (inner: Cidr, outer: Cidr): boolean =>
 const ofKind = (ranges: readonly string[], kind: Cidr["kind"]): Cidr[] =>
   ranges.flatMap((text) => cidrOf(text) ?? []).filter((c) => c.kind === kind);
 
+/** So many CIDRs of a rule show what it means; one may list the range of every node. */
+const mostEntries = 8;
+
 /** Wider ranges, such as the chart's pool 10.0.0.0/8, hold other networks too. */
 const widest = { ipv4: 12, ipv6: 40 } as const;
 
@@ -154,6 +157,17 @@ function isInside({ cidr, except }: Entry, pod: MeshPod, ranges: PodRanges): boo
   return except.length === 0 && all.every((range) => isWithin(range, cidr)) ? true : undefined;
 }
 
+/** Another rule of the list may select the same pods by their identities. */
+function isBesideOthers({ spec, list, direction }: Meant): boolean {
+  const word = direction === "ingress" ? "from" : "to";
+  return listOf(spec.of.spec[list]).some(
+    (rule) =>
+      [`${word}Endpoints`, `${word}Entities`, word, `_${word}`].some((key) =>
+        listOf(rule[key]).some((peer) => !("ipBlock" in peer)),
+      ) || textsIn(rule[`${word}Entities`]).length > 0,
+  );
+}
+
 function outcomeOf(
   clusters: readonly PolicyCluster[],
   { cluster, policy }: { readonly cluster: PolicyCluster; readonly policy: UserPolicy },
@@ -164,8 +178,9 @@ function outcomeOf(
   const peers = inside.filter((p) => p.is === true).map((p) => p.pod);
   const subjects = cluster.pods.filter((p) => certainly(() => selectsSubject(spec.model, p.model)));
   const isOpen =
-    cluster.pods.length === 0 ||
-    (subjects.length > 0 && (target.pods.length === 0 || inside.some((p) => p.is === undefined)));
+    !isBesideOthers(meant) &&
+    (cluster.pods.length === 0 ||
+      (subjects.length > 0 && (target.pods.length === 0 || inside.some((p) => p.is === undefined))));
   const [by] = modelPolicies(cluster.name, [{ ...policy, specs: [{ ...spec.of, spec: amended(meant) }] }]);
   if (by === undefined) return { ...meant, subjects: [], peers: [], isOpen };
   const [now, then] = [verdicts(clusters), verdicts(clusters, { of: spec.of, by: by.model })];

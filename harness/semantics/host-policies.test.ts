@@ -27,7 +27,8 @@ describe("what a nodeSelector selects", () => {
   test("is not known without labels, or where others are configured", () => {
     const selector = { matchLabels: { type: "worker" } };
     expect(selects(selector, undefined)).toBe(undefined);
-    expect(selects(selector, { type: "worker" }, { labels: "k8s:!type" })).toBe(undefined);
+    expect(selects(selector, { type: "worker" }, { "label-prefix-file": "/etc/labels" })).toBe(undefined);
+    expect(selects(selector, { type: "worker" }, { labels: "k8s:!type" })).toBe(false);
   });
 });
 

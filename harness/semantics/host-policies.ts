@@ -1,4 +1,5 @@
 import type { PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { labelFilter } from "./identity-label-filter.ts";
 import { bareKey, labelsMatch } from "./policy-model.ts";
 import type { Side } from "./shut-off.ts";
 
@@ -29,19 +30,15 @@ export const isHostFirewallOn = (settings: Settings): boolean =>
   settings["policy-audit-mode"] !== "true" &&
   settings["enable-policy"] !== "never";
 
-/**
- * Labels of a node that its host endpoint does not have (`InitWithNodeLabels`, pkg/endpoint/endpoint.go@1.20.2, filters
- * like a pod's: `defaultLabelPrefixCfg`, pkg/labelsfilter/filter.go@1.20.2). A pattern must match at the beginning.
- */
-const ignored =
-  /^(?:io\.kubernetes|kubernetes\.io|k8s\.io|.*beta\.kubernetes\.io|statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|batch\.kubernetes\.io\/job-completion-index|pod-template-generation|pod-template-hash|controller-revision-hash|annotation|etcd_node)/;
-
 const keysOf = (selector: Rule): string[] => [
   ...Object.keys((selector.matchLabels ?? {}) as object),
   ...rulesOf(selector, "matchExpressions").map((e) => String(e.key)),
 ];
 
-/** Whether a rule of a policy selects a node; undefined where that cannot be known. */
+/**
+ * Whether a rule of a policy selects a node; undefined where that cannot be known. A host endpoint has the node's labels as
+ * far as the filter of a pod's labels keeps them (`InitWithNodeLabels`, pkg/endpoint/endpoint.go@1.20.2).
+ */
 export function selectsHost(
   { kind }: PolicyObject,
   { nodeSelector }: Rule,
@@ -53,14 +50,14 @@ export function selectsHost(
   if (kind !== "CiliumClusterwideNetworkPolicy" || typeof nodeSelector !== "object" || nodeSelector === null)
     return false;
   const keys = keysOf(nodeSelector as Rule).filter((key) => !/^reserved[:.]/.test(key));
-  // The setting `labels` adds patterns of its own.
-  if (keys.length > 0 && (labels === undefined || (settings.labels ?? "").trim() !== "")) return undefined;
+  const keeps = labelFilter({ settings });
+  if (keys.length > 0 && (labels === undefined || keeps === undefined)) return undefined;
   try {
     return labelsMatch(nodeSelector, (key) => {
       const reserved = /^reserved[:.](.+)$/.exec(key)?.[1];
       if (reserved !== undefined) return reserved === "host" ? "" : undefined;
       const bare = bareKey(key);
-      return ignored.test(bare) ? undefined : labels?.[bare];
+      return keeps?.(bare) === true ? labels?.[bare] : undefined;
     });
   } catch {
     return undefined;

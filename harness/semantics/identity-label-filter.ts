@@ -21,8 +21,8 @@ io\.cilium\.k8s\.policy\.cluster io\.cilium\.k8s\.policy\.serviceaccount !io\.ku
 !batch\.kubernetes\.io/controller-uid !.*beta\.kubernetes\.io !k8s\.io !pod-template-generation !pod-template-hash
 !controller-revision-hash !controller-uid !annotation.* !etcd_node
 `;
-/** In 1.18.11, 1.19.1 and later; not yet in 1.18.6. */
-const sinceNineteen = String.raw`!topology\.kubernetes\.io`;
+/** In 1.18.11, 1.19.1 and later; not yet in 1.18.6. Releases in between were not read, and count as those before. */
+const fromEighteenEleven = String.raw`!topology\.kubernetes\.io`;
 
 /** What Go's regular expressions have and JavaScript's read otherwise, and what may take JavaScript's long. */
 const notRead = /\[\[:|\\[QEAzZaCpP]|\(\?(?!:)|[+*}][^()]*\)[+*{]/;
@@ -40,7 +40,9 @@ export function labelFilter({ settings, version }: FilterSettings): ((key: strin
   const own = given.filter((p) => p !== undefined);
   // Agents refuse to start with a pattern that is none.
   if (own.length < given.length) return undefined;
-  const defaults = wordsIn(`${byDefault} ${isAtLeast(version ?? "1.19", "1.19") ? sinceNineteen : ""}`)
+  const defaults = wordsIn(
+    `${byDefault} ${isAtLeast(version ?? "1.19", "1.18.11") ? fromEighteenEleven : ""}`,
+  )
     .map(patternOf)
     .filter((p) => p !== undefined);
   const patterns = [...defaults, ...own];

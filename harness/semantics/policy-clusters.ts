@@ -116,6 +116,9 @@ export function verdicts(
     ).verdict;
 }
 
+/** A few ports show what a rule does. */
+const mostPorts = 4;
+
 /** Numbers of ports that a rule is about, else those of the server, else any. */
 export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort[] {
   const entries = [...listOf(rule.toPorts).flatMap((e) => listOf(e.ports)), ...listOf(rule.ports)];
@@ -126,8 +129,8 @@ export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort
       ? []
       : [{ port: found, protocol: String(protocol).toUpperCase() === "UDP" ? "UDP" : "TCP" }];
   });
-  if (numbers.length > 0) return numbers;
-  return server.ports.length > 0 ? server.ports : [{ port: 80, protocol: "TCP" }];
+  if (numbers.length > 0) return numbers.slice(0, mostPorts);
+  return server.ports.length > 0 ? server.ports.slice(0, mostPorts) : [{ port: 80, protocol: "TCP" }];
 }
 
 /** For policies, pods with the same labels are alike. */

@@ -22,14 +22,15 @@ interface Feature {
 const isFilled = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
 const nodes = new Set(["remote-node", "host"]);
-const isNodePort = (port: unknown): boolean => Number(port) >= 30_000 && Number(port) <= 32_767;
+const hasNodePort = ({ port, endPort }: Record<string, unknown>): boolean =>
+  Number(port) <= 32_767 && Math.max(Number(port), Number(endPort ?? 0)) >= 30_000;
 
 /** Egress to nodes at a port of the range from which Kubernetes takes NodePorts by default. */
 const reachesNodePort = (rule: unknown): boolean =>
   isMapping(rule) &&
   (isFilled(rule.toNodes) ||
     (Array.isArray(rule.toEntities) && rule.toEntities.some((e) => nodes.has(String(e))))) &&
-  mappingsIn(rule.toPorts).some((to) => mappingsIn(to.ports).some(({ port }) => isNodePort(port)));
+  mappingsIn(rule.toPorts).some((to) => mappingsIn(to.ports).some(hasNodePort));
 
 /** From the upgrade notes of 1.19 and 1.20, in Documentation/operations of 1.19.7 and 1.20.2. */
 const features: readonly Feature[] = [

@@ -188,6 +188,8 @@ export function peersMatch(
     (key) => !["toPorts", "icmps", ...peers].includes(key) && !isIdle(key, r[key]),
   );
   if (other !== undefined) throw new Unclear(`${other} is not understood`);
+  for (const key of [`${word}Endpoints`, `${word}Entities`])
+    if (!Array.isArray(r[key] ?? [])) throw new Unclear(`${key} is no list`);
   const endpoints = r[`${word}Endpoints`] as readonly unknown[] | undefined;
   const entities = r[`${word}Entities`] as readonly string[] | undefined;
   // An empty rule allows no peer: `ingress: [{}]` means default deny.
@@ -279,10 +281,10 @@ function kubernetesPeer(
 }
 
 export function labelsMatch(selector: unknown, labelOf: (key: string) => string | undefined): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector as Selector;
+  const { matchLabels, matchExpressions } = selector as Selector;
   return (
-    Object.entries(matchLabels).every(([key, value]) => labelOf(key) === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
+    Object.entries(matchLabels ?? {}).every(([key, value]) => labelOf(key) === value) &&
+    (matchExpressions ?? []).every(({ key, operator, values = [] }) => {
       const value = labelOf(key);
       if (operator === "In") return value !== undefined && values.includes(value);
       if (operator === "NotIn") return value === undefined || !values.includes(value);
@@ -332,6 +334,7 @@ function portsMatch({ kind }: ModelPolicy, rule: unknown, asked: Asked): boolean
     return ports === undefined || ports.length === 0 || ports.some((p) => portMatches(p, "TCP", asked));
   // Such a rule is about ICMP alone.
   if (toPorts === undefined) return icmps === undefined;
+  if (!Array.isArray(toPorts as unknown)) throw new Unclear("toPorts is no list");
   return toPorts.some((entry) => {
     const matches = entry.ports === undefined || entry.ports.some((p) => portMatches(p, "ANY", asked));
     const proxied = proxyKeys.find((key) => (entry as Readonly<Record<string, unknown>>)[key] !== undefined);

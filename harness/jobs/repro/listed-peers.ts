@@ -79,7 +79,7 @@ const isOff = (value: unknown): boolean => value === false || value === undefine
 const textOf = (value: unknown): string => (value === false ? "false" : "not set, which is false");
 
 /** Files and arguments that were not read may set a value. */
-const mayBeSetElsewhere = ({ notes }: SourceCluster): boolean =>
+export const mayBeSetElsewhere = ({ notes }: SourceCluster): boolean =>
   notes.some(({ inLab }) => /^not (read|known)\b/.test(inLab));
 
 /**

@@ -10,6 +10,7 @@ import type { MeshPod, PolicyCluster } from "#harness/semantics/policy-clusters.
 import { inEffect, type PolicyContext } from "#harness/semantics/policy-effect.ts";
 import { enforcementOf } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
+import { mayBeSetElsewhere } from "./listed-peers.ts";
 import { isDrawn } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { type Workload, workloadsOf } from "./stand-ins.ts";
@@ -44,7 +45,7 @@ export function policyRules(clusters: readonly SourceCluster[]): Problem[] {
 function policySettings(source: SourceCluster): Settings {
   const { values, config } = source;
   const mode = at(values, "policyCIDRMatchMode");
-  const isKnown = Object.keys(values).some((key) => key !== "cluster");
+  const isKnown = Object.keys(values).some((key) => key !== "cluster") && !mayBeSetElsewhere(source);
   return {
     ...(isKnown
       ? {
