@@ -2,9 +2,8 @@ import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
-import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf } from "./parts.ts";
+import { known, nameOf, tunnelPortOf } from "./parts.ts";
 import { contacts } from "./peer-addresses.ts";
 
 type HealthNode = HealthReport["nodes"][number];
@@ -128,9 +127,7 @@ interface Carrier {
 }
 
 function carrierOf(cluster: ClusterSnapshot): Carrier {
-  const settings = cluster.config.ok ? cluster.config.value : {};
-  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
-  const port = tunnelPort({ name: cluster.name, settings, version });
+  const port = tunnelPortOf(cluster);
   return port === undefined
     ? {
         usage: "Packets to its pods are routed there too",

@@ -227,12 +227,13 @@ function causeOf({ peer, step }: PeerTrouble, { who, mesh, cluster }: Connecting
       why: "",
       next: "check hostAliases of clustermesh-apiserver and the addresses configured for the peer",
     };
+  if (!/TCP/.test(step))
+    return { id: "peer-unreachable", why: "", next: "check etcd in the peer's clustermesh-apiserver" };
   const earlier = unansweredBy(mesh, cluster, other);
-  if (/TCP/.test(step) && earlier !== undefined)
-    return { id: "peer-unreachable", why: "", next: `correct ${earlier} first` };
-  const next = /TCP/.test(step)
-    ? "check the peer's service, its port and the firewalls in between"
-    : "check etcd in the peer's clustermesh-apiserver";
+  const next =
+    earlier === undefined
+      ? "check the peer's service, its port and the firewalls in between"
+      : `correct ${earlier} first`;
   return { id: "peer-unreachable", why: "", next };
 }
 

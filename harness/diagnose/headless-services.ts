@@ -6,7 +6,7 @@ import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.t
 import { changingAddresses } from "#harness/semantics/apart.ts";
 import { objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { isDerived, known, nameOf, slicesOf, wholeConfig } from "./parts.ts";
+import { isDerived, known, nameOf, slicesOf, versionOf, wholeConfig } from "./parts.ts";
 import { helmUpgrade, operator, restart } from "./repairs.ts";
 import { readyBackends } from "./services.ts";
 
@@ -92,7 +92,7 @@ function finding(cluster: ClusterSnapshot, value: string | undefined, lacking: r
 }
 
 function remedy(cluster: ClusterSnapshot): string {
-  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  const version = versionOf(cluster);
   const optOut = `a service that should resolve to the pods of its own cluster alone needs the annotation ${annotation.syncEndpointSlices} "false", or none that makes it global`;
   if (version !== undefined && !isAtLeast(version, "1.16"))
     return `upgrade Cilium of ${cluster.name} to 1.16 or later, the first with EndpointSlice synchronisation; ${optOut}`;

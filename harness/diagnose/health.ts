@@ -1,19 +1,18 @@
+import { oncePer } from "#harness/lib/once-per.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthPath } from "#harness/model/snapshot.ts";
 import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
 import { type ClusterPair, clusterPairs, pairFindings } from "./cluster-pairs.ts";
 import { hostShutOffs } from "./host-policies.ts";
-import { nameOf } from "./parts.ts";
+import { nameOf, tunnelPortOf } from "./parts.ts";
 
 type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
 
 /** What carries packets to the pods of a node. */
 function carrierOf(mesh: MeshSnapshot, node: string): { readonly what: string; readonly check: string } {
   const cluster = mesh.clusters.find((c) => nameOf(c) === node.split("/")[0]);
-  const settings = cluster?.config.ok === true ? cluster.config.value : {};
-  const version = cluster?.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
-  const port = tunnelPort({ name: node, settings, version });
+  const port = cluster === undefined ? tunnelPort({ name: node, settings: {} }) : tunnelPortOf(cluster);
   return port === undefined
     ? { what: "the route to its pods", check: `the routes to the pod CIDR of ${node}` }
     : { what: `the tunnel (UDP ${port}) to it`, check: `UDP ${port} to and from ${node}` };
@@ -45,7 +44,8 @@ interface Explanations {
   readonly pairs: readonly ClusterPair[];
 }
 
-function explanations(mesh: MeshSnapshot): Explanations {
+/** Of a mesh once: two layers ask for it. */
+const explanations = oncePer((mesh: MeshSnapshot): Explanations => {
   const shutOff: ReadonlyMap<string, string> = new Map(
     hostShutOffs(mesh).flatMap(({ cluster, nodes, policies }) =>
       nodes.map(
@@ -59,7 +59,7 @@ function explanations(mesh: MeshSnapshot): Explanations {
   );
   const isShutOff = (from: string, to: string): boolean => shutOff.has(from) || shutOff.has(to);
   return { shutOff, pairs: clusterPairs(mesh, isShutOff) };
-}
+});
 
 interface Cell {
   readonly path: Path;

@@ -1,3 +1,4 @@
+import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
@@ -8,9 +9,8 @@ import {
   type NodeTraffic,
   selectsHost,
 } from "#harness/semantics/host-policies.ts";
-import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf, wholeConfig } from "./parts.ts";
+import { known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
 
 /** Of WireGuard, in every version (`ListenPort`, pkg/wireguard/types/types.go@1.20.2). */
 const wireguardPort = 51871;
@@ -35,8 +35,9 @@ export function hostPolicies(mesh: MeshSnapshot): Finding[] {
   return hostShutOffs(mesh).map((off) => findingFor(mesh, off));
 }
 
-export function hostShutOffs(mesh: MeshSnapshot): HostShutOff[] {
-  return mesh.clusters.flatMap((cluster) => {
+/** Of a mesh once: the layers of health ask for it again. */
+export const hostShutOffs = oncePer((mesh: MeshSnapshot): HostShutOff[] =>
+  mesh.clusters.flatMap((cluster) => {
     const settings = wholeConfig(cluster);
     if (settings === undefined || !isHostFirewallOn(settings) || !isMeshed(mesh, cluster)) return [];
     const carried = carriers(cluster).flatMap((traffic) => offBy(mesh, cluster, traffic));
@@ -48,8 +49,8 @@ export function hostShutOffs(mesh: MeshSnapshot): HostShutOff[] {
     const isCarried = ({ nodes, traffic }: HostShutOff): boolean =>
       !carried.some((c) => c.traffic.side === traffic.side && c.nodes.some((n) => nodes.includes(n)));
     return [...carried, ...checked.filter(isCarried)];
-  });
-}
+  }),
+);
 
 const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
   mesh.clusters.length > 1 ||
@@ -62,8 +63,7 @@ const both = (protocol: NodeTraffic["protocol"], port: number): NodeTraffic[] =>
 function carriers(cluster: ClusterSnapshot): NodeTraffic[] {
   const settings = wholeConfig(cluster) ?? {};
   if (settings["enable-wireguard"] === "true") return both("UDP", wireguardPort);
-  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
-  const port = tunnelPort({ name: cluster.name, settings, version });
+  const port = tunnelPortOf(cluster);
   return port === undefined ? [] : both("UDP", port);
 }
 

@@ -8,7 +8,7 @@ import { changingAddresses } from "#harness/semantics/apart.ts";
 import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl, nameOf, slicesOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf, slicesOf, versionOf } from "./parts.ts";
 import { apiserver, restart } from "./repairs.ts";
 
 /** What triggers a defect in an affected cluster. */
@@ -26,7 +26,7 @@ type Find = (mesh: MeshSnapshot, cluster: ClusterSnapshot) => readonly Trigger[]
 /** Defects of a cluster's version that its settings or objects trigger; what nothing triggers is not reported. */
 export function knownDefects(mesh: MeshSnapshot, defects: readonly KnownDefect[]): Finding[] {
   return mesh.clusters.flatMap((cluster) => {
-    const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+    const version = versionOf(cluster);
     if (version === undefined || !cluster.config.ok) return [];
     const settings = cluster.config.value;
     return defects

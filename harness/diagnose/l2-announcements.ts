@@ -1,3 +1,4 @@
+import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Announcements, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
 import type { Finding } from "#harness/model/finding.ts";
@@ -22,16 +23,16 @@ const app = "clustermesh-apiserver";
  * among all that a policy selects, whether it has a device of `interfaces` or not, and answers on those that it has
  * (`desiredEntries`, pkg/l2announcer/l2announcer.go@1.20.2; https://github.com/davealtena/homelab/pull/1078).
  */
-export function l2Announcements(mesh: MeshSnapshot): Finding[] {
-  return mesh.clusters.flatMap((cluster) => {
+export const l2Announcements = oncePer((mesh: MeshSnapshot): Finding[] =>
+  mesh.clusters.flatMap((cluster) => {
     const { announcements } = cluster;
     if (announcements?.ok !== true || wholeConfig(cluster) === undefined) return [];
     return announcedServices(cluster).flatMap((service) => {
       const reason = reasonOf({ cluster, service, ...announcements.value });
       return reason === undefined ? [] : unanswered(mesh, { cluster, service, reason });
     });
-  });
-}
+  }),
+);
 
 const settingsOf = (cluster: ClusterSnapshot): Readonly<Record<string, string>> => wholeConfig(cluster) ?? {};
 

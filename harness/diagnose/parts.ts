@@ -7,6 +7,7 @@ import type {
   ServiceState,
   SliceState,
 } from "#harness/model/mesh-snapshot.ts";
+import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
 
 /** A part's value, or nothing if it was not collected or could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]> | undefined): readonly T[] {
@@ -26,6 +27,18 @@ export function pathTo(
 /** cilium-config, whose ConfigMap always has this key: an archive of bugtool knows the cluster's name and id alone. */
 export const wholeConfig = ({ config }: ClusterSnapshot): Readonly<Record<string, string>> | undefined =>
   config.ok && config.value["identity-allocation-mode"] !== undefined ? config.value : undefined;
+
+/** The version that its agents run, where that is known. */
+export const versionOf = ({ ciliumVersion }: Pick<ClusterSnapshot, "ciliumVersion">): string | undefined =>
+  ciliumVersion?.ok === true ? ciliumVersion.value : undefined;
+
+/** The UDP port of its tunnels; undefined with native routing. */
+export const tunnelPortOf = (cluster: ClusterSnapshot): number | undefined =>
+  tunnelPort({
+    name: cluster.name,
+    settings: cluster.config.ok ? cluster.config.value : {},
+    version: versionOf(cluster),
+  });
 
 /** Where Cilium is installed. */
 export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>

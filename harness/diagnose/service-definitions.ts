@@ -6,7 +6,7 @@ import { annotationFaults } from "#harness/semantics/service-annotations.ts";
 import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { isEnding } from "./namespaces.ts";
-import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
+import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf, versionOf } from "./parts.ts";
 import { copied, marked, namedPorts, type ServiceSide, sharedKeys, sidesOf } from "./service-repairs.ts";
 import { readyBackends } from "./services.ts";
 
@@ -78,7 +78,7 @@ function withoutAny({ cluster, service }: ServiceSide, globals: readonly Service
 /** Annotations that this version does not understand, or reads otherwise than they look. */
 function values(side: ServiceSide, globals: readonly ServiceSide[]): Finding[] {
   const { cluster, service } = side;
-  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  const version = versionOf(cluster);
   const dead = withoutAny(side, globals);
   return annotationFaults(service.annotations, version).map(({ of, what, next }) => {
     const decides = of === annotation.global && dead !== undefined;

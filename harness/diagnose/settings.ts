@@ -10,7 +10,7 @@ import {
 } from "#harness/semantics/mesh-settings.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf } from "./parts.ts";
+import { known, nameOf, versionOf } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, restart } from "./repairs.ts";
 
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
@@ -33,7 +33,7 @@ const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
 /** Undefined where cilium-config could not be read: then nothing is compared. */
 export function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
   if (!cluster.config.ok) return undefined;
-  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  const version = versionOf(cluster);
   return { name: cluster.name, settings: cluster.config.value, version };
 }
 

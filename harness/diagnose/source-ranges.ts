@@ -1,4 +1,5 @@
 import { type Cidr, contains, hostPort, networkOf, parseCidr } from "#harness/lib/cidr.ts";
+import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
@@ -17,8 +18,8 @@ const policyKey = "service.cilium.io/src-ranges-policy";
  * annotation src-ranges-policy `deny` turns them round (Documentation/network/kubernetes/kubeproxy-free.rst@1.20.2,
  * LoadBalancer Source Ranges). What is not admitted is dropped without an answer (DROP_NOT_IN_SRC_RANGE, bpf/lib/lb.h).
  */
-export function sourceRanges(mesh: MeshSnapshot): Finding[] {
-  return mesh.clusters.flatMap((cluster) =>
+export const sourceRanges = oncePer((mesh: MeshSnapshot): Finding[] =>
+  mesh.clusters.flatMap((cluster) =>
     known(cluster.services)
       .filter((s) => s.name === app || s.selector["k8s-app"] === app)
       .flatMap((service) => {
@@ -32,8 +33,8 @@ export function sourceRanges(mesh: MeshSnapshot): Finding[] {
               .flatMap((contact) => judged({ cluster, service, ranges, other, contact })),
           );
       }),
-  );
-}
+  ),
+);
 
 interface Ranges {
   readonly cidrs: readonly Cidr[];

@@ -1,6 +1,7 @@
+import { textsIn } from "#harness/lib/value-at.ts";
 import type { PolicyObject } from "#harness/model/mesh-snapshot.ts";
 import { labelFilter } from "./identity-label-filter.ts";
-import { bareKey, labelsMatch } from "./policy-model.ts";
+import { bareKey, labelsMatch, listOf } from "./policy-model.ts";
 import type { Side } from "./shut-off.ts";
 
 // Policies of the host firewall: clusterwide ones with a nodeSelector (Documentation/security/policy/host.rst@1.20.2).
@@ -15,15 +16,6 @@ export interface NodeTraffic {
   readonly port: number;
 }
 
-const rulesOf = (spec: Rule, key: string): readonly Rule[] => {
-  const rules = spec[key];
-  return Array.isArray(rules) ? rules.filter((r) => typeof r === "object" && r !== null) : [];
-};
-const textsOf = (rule: Rule, key: string): readonly string[] => {
-  const texts = rule[key];
-  return Array.isArray(texts) ? texts.filter((t) => typeof t === "string") : [];
-};
-
 /** Whether host policies drop anything at all. */
 export const isHostFirewallOn = (settings: Settings): boolean =>
   settings["enable-host-firewall"] === "true" &&
@@ -32,7 +24,7 @@ export const isHostFirewallOn = (settings: Settings): boolean =>
 
 const keysOf = (selector: Rule): string[] => [
   ...Object.keys((selector.matchLabels ?? {}) as object),
-  ...rulesOf(selector, "matchExpressions").map((e) => String(e.key)),
+  ...listOf(selector.matchExpressions).map((e) => String(e.key)),
 ];
 
 /**
@@ -67,7 +59,7 @@ export function selectsHost(
 /** Whether a rule denies what no rule allows, in one direction. */
 export function enforces(spec: Rule, side: Side): boolean {
   const enabled = (spec.enableDefaultDeny as Readonly<Record<string, boolean>> | undefined)?.[side];
-  return enabled !== false && [side, `${side}Deny`].some((key) => rulesOf(spec, key).length > 0);
+  return enabled !== false && [side, `${side}Deny`].some((key) => listOf(spec[key]).length > 0);
 }
 
 /**
@@ -85,11 +77,11 @@ function meansNodes(rule: Rule, side: Side, settings: Settings): boolean {
   const withCidrs = (settings["policy-cidr-match-mode"] ?? "").includes("nodes");
   return peers.some((key) => {
     const kind = key.slice(word.length);
-    if (kind === "Entities") return textsOf(rule, key).some((entity) => nodeEntities.includes(entity));
+    if (kind === "Entities") return textsIn(rule[key]).some((entity) => nodeEntities.includes(entity));
     if (outside.includes(kind)) return withCidrs;
     // Others are taken for a way through, except for selectors of endpoints by their own labels.
     if (kind !== "Endpoints" || settings["enable-node-selector-labels"] === "true") return true;
-    return rulesOf(rule, key).some((selector) => {
+    return listOf(rule[key]).some((selector) => {
       const keys = keysOf(selector).filter((k) => /^reserved[:.]/.test(k));
       if (selector.matchExpressions !== undefined) return keys.length > 0;
       return keysOf(selector).length === 0 || keys.some((k) => k.endsWith("remote-node"));
@@ -101,8 +93,8 @@ function meansNodes(rule: Rule, side: Side, settings: Settings): boolean {
 function hasPort(rule: Rule, { protocol, port }: NodeTraffic, named: boolean): boolean {
   // A rule with `icmps` is about those alone.
   if (rule.toPorts === undefined) return rule.icmps === undefined;
-  return rulesOf(rule, "toPorts").some((entry) => {
-    const ports = rulesOf(entry, "ports");
+  return listOf(rule.toPorts).some((entry) => {
+    const ports = listOf(entry.ports);
     return (
       ports.length === 0 ||
       ports.some((p) => {
@@ -123,13 +115,13 @@ export function hostVerdict(
 ): "allowed" | "denied" | undefined {
   const { side } = traffic;
   const word = side === "ingress" ? "from" : "to";
-  const denies = rulesOf(spec, `${side}Deny`).some((rule) => {
+  const denies = listOf(spec[`${side}Deny`]).some((rule) => {
     const isForAll = !Object.keys(rule).some((key) => key.startsWith(word) && key !== "toPorts");
-    const isTheirs = textsOf(rule, `${word}Entities`).some((entity) => nodeEntities.includes(entity));
+    const isTheirs = textsIn(rule[`${word}Entities`]).some((entity) => nodeEntities.includes(entity));
     return ((isForAll && rule.toPorts !== undefined) || isTheirs) && hasPort(rule, traffic, false);
   });
   if (denies) return "denied";
-  const allows = rulesOf(spec, side).some(
+  const allows = listOf(spec[side]).some(
     (rule) => meansNodes(rule, side, settings) && hasPort(rule, traffic, true),
   );
   return allows ? "allowed" : undefined;
