@@ -3,6 +3,7 @@ import { isMirrored } from "#harness/kube/endpoint-slices.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { given } from "#harness/lib/given.ts";
 import type {
+  CidrGroup,
   CiliumEndpointState,
   CiliumNodeState,
   ContainerState,
@@ -115,7 +116,17 @@ export function ciliumNodeState(o: KubeObject): CiliumNodeState {
     healthIps: present([health.ipv4, health.ipv6]),
     ingressIps: present([ingress.ipv4, ingress.ipv6]),
     encryptionKey: Number(o.spec?.encryption?.key ?? 0),
+    ...wireguardKeyOf(o),
   };
+}
+
+/** `WireguardPubKey` and its older name, pkg/annotation/k8s.go@1.20.2. */
+function wireguardKeyOf({
+  metadata: { annotations = {} },
+}: KubeObject): Pick<CiliumNodeState, "wireguardKey"> {
+  const key =
+    annotations["network.cilium.io/wg-pub-key"] ?? annotations["io.cilium.network.wg-pub-key"] ?? "";
+  return key === "" ? {} : { wireguardKey: key };
 }
 
 export const namespaceState = (o: KubeObject): NamespaceState => ({
@@ -145,6 +156,7 @@ export function podState(o: KubeObject): PodState {
     hostNetwork: o.spec?.hostNetwork === true,
     ready: hasCondition(o, "Ready"),
     ...readySince(o),
+    ...startOf(o),
     ending: o.metadata.deletionTimestamp !== undefined,
     ended: isEnded(o.status?.phase),
     labels: o.metadata.labels ?? {},
@@ -158,6 +170,11 @@ export function podState(o: KubeObject): PodState {
     ...startState(o.status),
     ...declaredPorts(o),
   };
+}
+
+function startOf({ status }: KubeObject): Pick<PodState, "startedMs"> {
+  const startedMs = Date.parse(String(status?.startTime ?? ""));
+  return Number.isNaN(startedMs) ? {} : { startedMs };
 }
 
 interface Container {
@@ -187,6 +204,12 @@ export function nodeConfigState(o: KubeObject): NodeConfig {
     selector: nodeSelector as NodeConfig["selector"],
     defaults: Object.fromEntries(texts),
   };
+}
+
+export function cidrGroupState({ metadata, spec }: KubeObject): CidrGroup {
+  const { externalCIDRs } = spec ?? {};
+  const cidrs: readonly unknown[] = Array.isArray(externalCIDRs) ? externalCIDRs : [];
+  return { name: metadata.name, labels: metadata.labels ?? {}, cidrs: cidrs.map(String) };
 }
 
 interface Port {
@@ -288,12 +311,36 @@ export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
 }
 
 /** The version of an agent's image, `1.19.4`; undefined if its tag is no version. */
-export function versionOfAgents(pods: readonly KubeObject[]): string | undefined {
-  const images = pods
-    .filter((p) => p.metadata.labels?.["k8s-app"] === "cilium")
+export const versionOfAgents = (pods: readonly KubeObject[]): string | undefined =>
+  versionsIn(
+    pods.filter((p) => p.metadata.labels?.["k8s-app"] === "cilium"),
+    "cilium-agent",
+  )[0];
+
+/** The versions of a container's images; those whose tag is no version are left out. */
+const versionsIn = (pods: readonly KubeObject[], container: string): string[] =>
+  pods
     .flatMap((p) => (p.spec?.containers ?? []) as { name: string; image?: string }[])
-    .filter((c) => c.name === "cilium-agent");
-  return images
-    .map((c) => /:v?(\d+\.\d+\.\d+(?:-[\w.]+)?)(?:@|$)/.exec(c.image ?? "")?.[1])
-    .find((v) => v !== undefined);
-}
+    .flatMap((c) =>
+      c.name === container ? (/:v?(\d+\.\d+\.\d+(?:-[\w.]+)?)(?:@|$)/.exec(c.image ?? "")?.[1] ?? []) : [],
+    );
+
+/** The containers of Cilium's own programs, by the label of their pods (`k8s-app`, of the operator `io.cilium/app`). */
+const programs = [
+  ["cilium-agent", "cilium"],
+  ["cilium-operator", "operator"],
+  ["apiserver", "clustermesh-apiserver"],
+  ["kvstoremesh", "clustermesh-apiserver"],
+] as const;
+
+/** The versions of Cilium's programs that run in a cluster, each once, by container; empty of one whose images have none. */
+export const programVersions = (pods: readonly KubeObject[]): Record<string, string[]> =>
+  Object.fromEntries(
+    programs.map(([container, app]) => {
+      const own = pods.filter(({ metadata: { labels = {}, deletionTimestamp }, status }) => {
+        const isOf = [labels["k8s-app"], labels["io.cilium/app"]].includes(app);
+        return isOf && deletionTimestamp === undefined && !isEnded(status?.phase);
+      });
+      return [container, [...new Set(versionsIn(own, container))].sort()];
+    }),
+  );

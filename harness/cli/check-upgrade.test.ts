@@ -31,6 +31,11 @@ test("each finding has its grade and its remedy, the last line counts, and a nam
   ]);
 });
 
+test("a cluster's name cannot forge a line either", () => {
+  const clusters = [{ name: "east\r\n1 passed, 0 failed", from: "1.19.7" }];
+  expect(describeCheck(report({ clusters }))[0]).toBe("Cilium 1.19.7 to 1.20.2, east\\n1 passed, 0 failed:");
+});
+
 test("nothing found is said", () => {
   expect(describeCheck(report({})).at(-1)).toBe("nothing found that an operator should know");
 });

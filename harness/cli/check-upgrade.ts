@@ -1,6 +1,7 @@
 import { checkPair, checkVersion } from "#harness/config/upgrade-matrix.ts";
 import type { CheckReport, Versions } from "#harness/jobs/certify/check/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { oneLine } from "#harness/lib/visible.ts";
 import { type CertificateFinding, type Grade, grades } from "#harness/model/certificate-finding.ts";
 import type { Session } from "./session.ts";
 
@@ -63,9 +64,6 @@ async function reportOf(
   return contexts === undefined ? checkLab(lab, versions) : checkContexts(contexts, kubeconfig, versions);
 }
 
-/** Names come from files: a line break in one must not look like another finding. */
-const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
-
 /** For people: the most serious first. */
 export function describeCheck({ to, clusters, findings, unread }: CheckReport): string[] {
   const froms = [...new Set(clusters.map((c) => c.from ?? "an unknown version"))].join(" and ");
@@ -74,7 +72,7 @@ export function describeCheck({ to, clusters, findings, unread }: CheckReport): 
     [unread.length, "not read"] as const,
   ].flatMap(([n, what]) => (n === 0 ? [] : [`${n} ${what}`]));
   return [
-    `Cilium ${froms} to ${to}, ${clusters.map((c) => c.name).join(", ")}:`,
+    oneLine(`Cilium ${froms} to ${to}, ${clusters.map((c) => c.name).join(", ")}:`),
     ...findings.flatMap(describeFinding),
     ...(unread.length === 0 ? [] : ["not read:"]),
     ...unread.flatMap((u) => [`- ${oneLine(u.message)}`, `  next: ${oneLine(u.remedy)}`]),

@@ -1,3 +1,4 @@
+import { oneLine } from "#harness/lib/visible.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import { defineCommand } from "./command.ts";
 import { json, lab, whatIf } from "./options.ts";
@@ -29,9 +30,6 @@ export const diagnose = defineCommand({
     process.exitCode = diagnosisExitCode(findings);
   },
 });
-
-/** Names come from clusters and archives: a line break in one must not look like another finding. */
-const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
 
 export const diagnosisExitCode = (findings: readonly Finding[]): number =>
   isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;

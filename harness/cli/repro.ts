@@ -49,7 +49,8 @@ export const repro = defineCommand({
     const { labFile, draft } = await planRepro(files, o.out, planOptions(o));
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
-    say(`${differenceCount(draft.differences)} differences; written: ${labFile}`);
+    const count = differenceCount(draft.differences);
+    say(`${count} ${count === 1 ? "difference" : "differences"}; written: ${labFile}`);
     if (o.json) await session.json({ labFile, differences: draft.differences });
     if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await sayUp(await bringUp({ ...o, keep: false, labFile }, session), say);

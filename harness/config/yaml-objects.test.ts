@@ -62,3 +62,17 @@ test("a file over the limit is refused before it is parsed", () => {
   writeFileSync(path, "#".repeat(17 * 1024 ** 2));
   expect(() => readYamlObjects(path, "a file")).toThrow("large.yaml has 17 MiB; the limit is 16 MiB");
 });
+
+test.each([
+  [
+    "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n",
+    "x.yaml holds a merge conflict of git (its marker is in line 2)",
+  ],
+  ['{"a": [1, 2', "x.yaml ends early: its JSON is not complete"],
+  ['{"a": "b\n', "x.yaml ends early: its JSON is not complete"],
+  ['{"a": {"b": 1},\n', "x.yaml ends early: its JSON is not complete"],
+  ['{"a": [1 2}', "x.yaml is not YAML: "],
+  ["a: [1, 2\n", "x.yaml is not YAML: "],
+])("%j is refused for what it is", (text, message) => {
+  expect(() => parseYamlObjects(text, "x.yaml")).toThrow(message);
+});

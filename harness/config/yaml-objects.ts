@@ -79,12 +79,36 @@ function documentsOf(text: string, place: string): YamlDocument[] {
 
 function notYaml(text: string, place: string, error: unknown): MeshproofError {
   if (isTooDeep(error)) return tooDeep(place);
+  const conflict = text.split("\n").findIndex((line) => /^(<{7}|>{7}|\|{7})( |$)/.test(line));
+  if (conflict !== -1)
+    return new MeshproofError(
+      "config-invalid",
+      `${place} holds a merge conflict of git (its marker is in line ${conflict + 1})`,
+      { remedy: "decide which side counts, and remove the markers" },
+    );
+  if (endsEarly(text))
+    return new MeshproofError("config-invalid", `${place} ends early: its JSON is not complete`, {
+      remedy: "write the file again: the command that made it, or the copy, was cut off",
+    });
   const isTemplate = text.includes("{{");
   return new MeshproofError("config-invalid", `${place} is not YAML: ${syntaxProblem(error)}`, {
     remedy: isTemplate
       ? "it contains a template: give its rendered form (`helm template`, `kustomize build`, `helm get values`)"
       : "correct the file, or give its rendered form (`helm template`, `kustomize build`)",
   });
+}
+
+/** Whether a text is the beginning of one value in JSON. */
+function endsEarly(text: string): boolean {
+  if (!/^\s*[{[]/.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return false;
+  } catch (error) {
+    const message = messageOf(error);
+    const position = Number(/ at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
+    return /^Unexpected end|^Unterminated string/.test(message) || position >= text.trimEnd().length;
+  }
 }
 
 /** Anchors within anchors make a small file a huge value, or one without an end. */

@@ -104,6 +104,20 @@ describe("no agent of one cluster reaches any node of another", () => {
   });
 });
 
+test("a node that is down by itself does not hide that two clusters have no path", () => {
+  const down = { containers: ok([{ name: "b", state: "paused" }]) };
+  const all = causesOf(
+    meshWith(twoNodes(east, [1, 2], ["nodes", "nodes"]), {
+      ...twoNodes(west, [2, 1], ["nodes", "nodes"]),
+      ...down,
+    }),
+  );
+  // Of west only node a is left, which nobody of its own cluster reaches; the other direction says it all.
+  expect(all.filter((f) => f.id === "clusters-unreachable")).toMatchObject([
+    { subject: "nodes of east (172.18.1.0, 172.18.1.1) from west" },
+  ]);
+});
+
 describe("single nodes are named where it is not all of them", () => {
   const ids = (...args: Parameters<typeof found>): string[] =>
     found(...args).map((f) => `${f.id} ${f.subject}`);

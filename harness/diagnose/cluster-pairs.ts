@@ -3,8 +3,10 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf, tunnelPortOf } from "./parts.ts";
+import { ipsecKeyContent } from "./ipsec-keys.ts";
+import { known, nameOf } from "./parts.ts";
 import { contacts } from "./peer-addresses.ts";
+import { podCarrierOf } from "./pod-carriers.ts";
 
 type HealthNode = HealthReport["nodes"][number];
 
@@ -24,11 +26,20 @@ export interface ClusterPair {
   readonly answersIcmp: boolean;
 }
 
-/** Whether a failed path is explained by something else, by the nodes at its ends. */
-type Explained = (from: string, to: string) => boolean;
+/** What else explains failed paths. */
+interface Explained {
+  /** By the nodes at its ends. */
+  readonly path: (from: string, to: string) => boolean;
+  /** Whether a node is down by itself: what it says, and what is said of it, counts for nothing. */
+  readonly isDown: (node: string) => boolean;
+}
 
-const reportsOf = ({ agents }: ClusterSnapshot): HealthReport[] =>
-  agents.flatMap(({ health }) => (health.ok ? [health.value] : []));
+function reportsOf({ agents }: ClusterSnapshot, isDown: Explained["isDown"]): HealthReport[] {
+  const reports = agents.flatMap(({ health }) => (health.ok ? [health.value] : []));
+  return reports
+    .filter((r) => !isDown(r.local))
+    .map((r) => ({ ...r, nodes: r.nodes.filter((n) => !isDown(n.name)) }));
+}
 
 /** By HTTP, because ICMP alone may be blocked on purpose. */
 const hostFails = ({ host }: HealthNode): boolean => ((host.http ?? host.icmp)?.status ?? "") !== "";
@@ -48,13 +59,13 @@ export function clusterPairs(mesh: MeshSnapshot, explained: Explained): ClusterP
 
 function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained): ClusterPair[] {
   const own = `${nameOf(to)}/`;
-  const reports = reportsOf(from).map(({ local, nodes }) => ({
+  const reports = reportsOf(from, explained.isDown).map(({ local, nodes }) => ({
     local,
     nodes: nodes.filter((n) => n.name.startsWith(own)),
   }));
   const cells = reports.flatMap(({ local, nodes }) => nodes.map((node) => ({ local, node })));
   const isWhole = reports.every((r) => r.nodes.length > 0) && cells.length > 0;
-  if (!isWhole || cells.some((c) => explained(c.local, c.node.name))) return [];
+  if (!isWhole || cells.some((c) => explained.path(c.local, c.node.name))) return [];
   const isAll = (test: (node: HealthNode) => boolean): boolean => cells.every((c) => test(c.node));
   const what = isAll((n) => hostFails(n) && endpointFails(n) === true)
     ? "nodes"
@@ -62,8 +73,9 @@ function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained
       ? "pods"
       : undefined;
   const targets = new Map(cells.map(({ node }) => [node.name, node.host.ip]));
-  if (what === undefined || ![...targets].every(([name, ip]) => isWellAtHome(to, { name, ip, what })))
-    return [];
+  const isWell = ([name, ip]: [string, string]): boolean =>
+    what !== undefined && isWellAtHome(to, { name, ip, what }, explained.isDown);
+  if (what === undefined || ![...targets].every(isWell)) return [];
   const listed = [...targets].map(([name, ip]) => ({ node: name.slice(own.length), ip }));
   const answersIcmp = isAll((n) => n.host.icmp?.status === "");
   return [{ from, to, what, targets: listed, answersIcmp }];
@@ -73,6 +85,7 @@ function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained
 function isWellAtHome(
   cluster: ClusterSnapshot,
   { name, ip, what }: { readonly name: string; readonly ip: string; readonly what: ClusterPair["what"] },
+  isDown: Explained["isDown"],
 ): boolean {
   const node = cluster.nodes.ok
     ? cluster.nodes.value.find((n) => `${nameOf(cluster)}/${n.name}` === name)
@@ -86,7 +99,7 @@ function isWellAtHome(
   ].filter((a) => a !== "");
   if (ips.length > 0 && !ips.includes(ip)) return false;
   // The node's own report says nothing of the network, so of a cluster with one node it is not known what is at fault.
-  const others = reportsOf(cluster).filter((r) => r.local !== name);
+  const others = reportsOf(cluster, isDown).filter((r) => r.local !== name);
   const seen = others.flatMap((r) => r.nodes.filter((n) => n.name === name));
   return (
     seen.length > 0 && seen.every((n) => !hostFails(n) && (what === "nodes" || endpointFails(n) !== true))
@@ -127,25 +140,23 @@ interface Carrier {
 }
 
 function carrierOf(cluster: ClusterSnapshot): Carrier {
-  const port = tunnelPortOf(cluster);
-  return port === undefined
+  const { what, need, isRouted } = podCarrierOf(cluster);
+  return isRouted
     ? {
-        usage: "Packets to its pods are routed there too",
-        what: "routed packets to pods",
-        need: "packets to pod CIDRs",
+        ...{ what, need, usage: "Packets to its pods are routed there too" },
         fix: (ends) => `route the pod CIDRs of both clusters between ${ends}`,
       }
     : {
-        usage: `Tunnelled packets (UDP ${port}) go there too`,
-        what: `tunnelled packets (UDP ${port})`,
-        need: `UDP ${port}`,
+        ...{ what, need, usage: `${what.charAt(0).toUpperCase()}${what.slice(1)} go there too` },
         fix: (ends) =>
-          `let UDP ${port} pass between ${ends}, in both directions: security groups, VPN and firewalls between the clusters`,
+          `let ${need} pass between ${ends}, in both directions: security groups, VPN and firewalls between the clusters`,
       };
 }
 
 function findingFor(main: ClusterPair, back: ClusterPair | undefined): Finding {
   const { from, to, what, targets } = main;
+  const undecrypted = what === "pods" ? ipsecKeyContent(from, to) : undefined;
+  if (undecrypted !== undefined) return undecrypted;
   const nodes = known(from.nodes)
     .map((n) => n.address)
     .filter((ip) => ip !== "");

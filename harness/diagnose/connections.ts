@@ -1,12 +1,16 @@
 import { given } from "#harness/lib/given.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
+import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
 import { l2Announcements } from "./l2-announcements.ts";
+import { misaddressedNodes } from "./node-addresses.ts";
+import { nodePorts } from "./node-ports.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 import { inCluster } from "./repairs.ts";
 import { sourceRanges } from "./source-ranges.ts";
+import { type Unsynchronised, unsynchronised } from "./synchronisation.ts";
 
 /**
  * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about
@@ -15,10 +19,8 @@ import { sourceRanges } from "./source-ranges.ts";
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
-    const say: Say = (subject, message, next, { id = "peer-not-ready", severity } = {}) =>
-      void found.push(
-        findingOf(id, { cluster: cluster.name, subject, message, next, ...given({ severity }) }),
-      );
+    const say: Say = (subject, message, next, { id = "peer-not-ready", severity, of = cluster } = {}) =>
+      void found.push(findingOf(id, { cluster: of.name, subject, message, next, ...given({ severity }) }));
     kvstoreMeshes({ mesh, cluster, say });
     const logged = (by: string, words: readonly PeerWord[]): void => {
       for (const { peer, good, text, pod } of words) {
@@ -36,13 +38,23 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       const troubles = known(agent.trouble);
       for (const remote of known(agent.remotes)) {
         if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
+        const lacking = unsynchronised(mesh, cluster, { reader: "agent", remote });
+        if (lacking !== undefined) {
+          const subject = `the agent of ${agent.node} to ${remote.name}`;
+          say(subject, `${who} ${lacking.what}`, lacking.next, ofUnsynchronised(lacking));
+          continue;
+        }
         const trouble = remote.ready ? undefined : troubles.find((t) => t.peer === remote.name);
         const cause = trouble === undefined ? undefined : causeOf(trouble, { who, mesh, cluster });
         const why = cause === undefined || cause.why === "" ? "" : ` (${cause.why})`;
+        const isTls = cause !== undefined && cause.id !== "peer-unreachable";
         say(
           `the agent of ${agent.node} to ${remote.name}`,
           `${who} is not ready for ${remote.name}: ${remote.status}${trouble === undefined ? "" : `; ${trouble.step}`}${why}`,
-          cause?.next ?? "cilium-dbg troubleshoot clustermesh",
+          (isTls ? undefined : afterAddress(mesh, cluster, agent.node)) ??
+            cause?.next ??
+            afterCopy(cluster, remote) ??
+            "cilium-dbg troubleshoot clustermesh",
           given({ id: cause?.id }),
         );
       }
@@ -54,12 +66,37 @@ export function connections(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
+/** No answer arrives at a node that is announced by a wrong address. */
+const afterAddress = (mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string): string | undefined =>
+  misaddressedNodes(mesh).some((m) => m.node === `${nameOf(cluster)}/${node}`)
+    ? `correct the address of node ${node} first`
+    : undefined;
+
+/** An agent that is connected to the etcd of its own cluster reads what KVStoreMesh has copied into it. */
+const afterCopy = (
+  { name, kvstoreMesh }: ClusterSnapshot,
+  remote: RemoteClusterStatus,
+): string | undefined =>
+  remote.connected && known(kvstoreMesh).some((r) => r.name === remote.name && !r.ready)
+    ? `correct what keeps KVStoreMesh of ${name} from ${remote.name} first: the agent reads its copy`
+    : undefined;
+
 type Say = (
   subject: string,
   message: string,
   next: string,
-  kind?: { readonly id?: FindingId; readonly severity?: Finding["severity"] },
+  kind?: {
+    readonly id?: FindingId;
+    readonly severity?: Finding["severity"];
+    /** Whose finding it is, if another cluster's. */
+    readonly of?: ClusterSnapshot;
+  },
 ) => void;
+
+const ofUnsynchronised = ({ of }: Unsynchronised) => ({
+  id: "peer-not-synchronised" as const,
+  ...given({ of }),
+});
 
 interface Sayer {
   readonly mesh: MeshSnapshot;
@@ -86,6 +123,12 @@ function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
   for (const remote of known(cluster.kvstoreMesh)) {
     if (remote.ready || reported.has(keyOf(remote.name, remote.pod))) continue;
     const { who, others } = replicasOf(cluster, remote.name, [remote.pod ?? ""]);
+    const lacking = unsynchronised(mesh, cluster, { reader: "KVStoreMesh", remote });
+    if (lacking !== undefined) {
+      const said = `${who} ${lacking.what}${others}`;
+      say(`${who} to ${remote.name}`, said, lacking.next, ofUnsynchronised(lacking));
+      continue;
+    }
     say(
       `${who} to ${remote.name}`,
       `${who} is not ready for ${remote.name}: ${remote.status}${others}`,
@@ -246,6 +289,7 @@ function unansweredBy(
   const isPeers = (f: Finding): boolean => f.severity === "broken" && f.cluster === peer?.name;
   if (l2Announcements(mesh).some(isPeers))
     return `the announcement of clustermesh-apiserver of ${peer?.name}`;
+  if (nodePorts(mesh).some(isPeers)) return `the NodePort of clustermesh-apiserver of ${peer?.name}`;
   return sourceRanges(mesh).some((f) => isPeers(f) && f.subject.endsWith(` for ${cluster.name}`))
     ? `loadBalancerSourceRanges of clustermesh-apiserver of ${peer?.name}`
     : undefined;

@@ -8,6 +8,7 @@ import type {
 } from "#harness/model/mesh-snapshot.ts";
 import { creationCause } from "#harness/semantics/pod-start.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { lastWordsOf } from "./last-words.ts";
 import { afterNode } from "./node-repairs.ts";
 import { ciliumNamespace, known, kubectl } from "./parts.ts";
 import { eventsOf, nextFor, startCauseOf } from "./pod-start.ts";
@@ -91,11 +92,12 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
     );
     const [first] = worst;
     if (first === undefined) continue;
+    const last = lastWordsOf(cluster, pod, first);
     say(
       "container-not-ready",
       `${first.name} of ${cluster.name} on ${pod.node}`,
-      `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts${endText(first)}`,
-      afterNode(cluster, pod.node) ?? afterEnd(pod, first),
+      `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts${endText(first)}${last === undefined ? "" : `: ${last.text}`}`,
+      afterNode(cluster, pod.node) ?? last?.next ?? afterEnd(pod, first),
     );
   }
 }
@@ -168,8 +170,8 @@ function incomplete(
   }
 }
 
-/** `cilium-x7k2p` is an agent, `cilium-operator-...` is not. */
-function partOf(pod: string): string | undefined {
+/** The part of the control plane that a pod is of, by its name: `cilium-x7k2p` is an agent, `cilium-operator-...` is not. */
+export function partOf(pod: string): string | undefined {
   if (pod.startsWith("cilium-operator-")) return "cilium-operator";
   if (pod.startsWith("clustermesh-apiserver-")) return "clustermesh-apiserver";
   if (pod.startsWith("coredns-")) return "coredns";

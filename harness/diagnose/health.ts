@@ -1,47 +1,37 @@
 import { oncePer } from "#harness/lib/once-per.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import type { HealthPath } from "#harness/model/snapshot.ts";
-import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
 import { type ClusterPair, clusterPairs, pairFindings } from "./cluster-pairs.ts";
+import { type Down, downNodes } from "./down-nodes.ts";
+import { causeOf } from "./health-causes.ts";
+import { type Asked, type Cell, readCells } from "./health-cells.ts";
 import { hostShutOffs } from "./host-policies.ts";
-import { nameOf, tunnelPortOf } from "./parts.ts";
+import { misaddressedNodes } from "./node-addresses.ts";
+import { nameOf } from "./parts.ts";
 
-type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
-
-/** What carries packets to the pods of a node. */
-function carrierOf(mesh: MeshSnapshot, node: string): { readonly what: string; readonly check: string } {
-  const cluster = mesh.clusters.find((c) => nameOf(c) === node.split("/")[0]);
-  const port = cluster === undefined ? tunnelPort({ name: node, settings: {} }) : tunnelPortOf(cluster);
-  return port === undefined
-    ? { what: "the route to its pods", check: `the routes to the pod CIDR of ${node}` }
-    : { what: `the tunnel (UDP ${port}) to it`, check: `UDP ${port} to and from ${node}` };
-}
-
-/** Whether the API server of its cluster has a node, by its name in Cilium; unknown counts as yes. */
-function isThere(mesh: MeshSnapshot, node: string): boolean {
-  const [name = "", own = ""] = node.split("/");
-  const cluster = mesh.clusters.find((c) => nameOf(c) === name);
-  return cluster?.nodes.ok !== true || cluster.nodes.value.some((n) => n.name === own);
-}
+const agentsShown = 3;
 
 /** Clusters that reach no node of another, then nodes that no other node reaches: connections to what runs there fail. */
 export function cutOffNodes(mesh: MeshSnapshot): Finding[] {
-  const explained = explanations(mesh);
-  return [...pairFindings(explained.pairs, "nodes"), ...unreachable(mesh, explained, true)];
+  const all = explanations(mesh);
+  return [...pairFindings(all.pairs, "nodes"), ...unreachable(mesh, all, true)];
 }
 
 /** cilium-health results by node: which one is unreachable, and on which layer. */
 export function health(mesh: MeshSnapshot): Finding[] {
-  const explained = explanations(mesh);
-  return [...pairFindings(explained.pairs, "pods"), ...unreachable(mesh, explained, false)];
+  const all = explanations(mesh);
+  return [...pairFindings(all.pairs, "pods"), ...unreachable(mesh, all, false)];
 }
 
-/** What explains that a path fails. */
+/** What explains that paths fail. */
 interface Explanations {
   /** Nodes that a policy of their host firewall shuts off, by their names in Cilium. */
   readonly shutOff: ReadonlyMap<string, string>;
   readonly pairs: readonly ClusterPair[];
+  readonly down: ReadonlyMap<string, Down>;
+  /** Nodes that are announced by an address that is not theirs: that says it all of what they do not reach, or of who asks. */
+  readonly misaddressed: ReadonlySet<string>;
 }
 
 /** Of a mesh once: two layers ask for it. */
@@ -57,48 +47,14 @@ const explanations = oncePer((mesh: MeshSnapshot): Explanations => {
       ),
     ),
   );
-  const isShutOff = (from: string, to: string): boolean => shutOff.has(from) || shutOff.has(to);
-  return { shutOff, pairs: clusterPairs(mesh, isShutOff) };
+  const down = downNodes(mesh);
+  const misaddressed = new Set(misaddressedNodes(mesh).map((m) => m.node));
+  const pairs = clusterPairs(mesh, {
+    path: (from, to) => shutOff.has(from) || shutOff.has(to),
+    isDown: (node) => down.has(node) || misaddressed.has(node),
+  });
+  return { shutOff, pairs, down, misaddressed };
 });
-
-interface Cell {
-  readonly path: Path;
-  readonly from: string;
-  /** The name of the asking node in Cilium. */
-  readonly local: string;
-}
-
-/** The failed paths to each node, and how many other nodes asked for it. */
-function readCells(mesh: MeshSnapshot): {
-  readonly failing: ReadonlyMap<string, readonly Cell[]>;
-  readonly asked: ReadonlyMap<string, number>;
-  readonly agents: number;
-} {
-  const failing = new Map<string, Cell[]>();
-  const asked = new Map<string, number>();
-  let agents = 0;
-  for (const cluster of mesh.clusters) {
-    for (const agent of cluster.agents) {
-      if (!agent.health.ok) continue;
-      agents += 1;
-      const { local, nodes } = agent.health.value;
-      for (const node of nodes) {
-        if (node.name !== local) asked.set(node.name, (asked.get(node.name) ?? 0) + 1);
-        const paths: readonly (readonly [Path, HealthPath | undefined])[] = [
-          ["host ICMP", node.host.icmp],
-          ["host HTTP", node.host.http],
-          ["endpoint ICMP", node.endpoint?.icmp],
-          ["endpoint HTTP", node.endpoint?.http],
-        ];
-        const cells = paths
-          .filter(([, seen]) => seen !== undefined && seen.status !== "")
-          .map(([path]) => ({ path, from: `${cluster.name}/${agent.node}`, local }));
-        if (cells.length > 0) failing.set(node.name, [...(failing.get(node.name) ?? []), ...cells]);
-      }
-    }
-  }
-  return { failing, asked, agents };
-}
 
 const clusterOf = (node: string): string => node.split("/")[0] ?? "";
 
@@ -112,58 +68,109 @@ const isBetween = (pairs: readonly ClusterPair[], { local, path }: Cell, node: s
     );
   });
 
-function unreachable(mesh: MeshSnapshot, { shutOff, pairs }: Explanations, cutOff: boolean): Finding[] {
-  const found: Finding[] = [];
-  const { failing, asked, agents } = readCells(mesh);
-  for (const [node, all] of [...failing].sort((a, b) => b[1].length - a[1].length)) {
-    const here = all.filter((cell) => !isBetween(pairs, cell, node));
-    const policyOf = ({ local }: Cell): string | undefined =>
-      local === node ? undefined : (shutOff.get(node) ?? shutOff.get(local));
-    const unexplained = here.filter((cell) => policyOf(cell) === undefined);
-    const policy = unexplained.length === 0 ? here.map(policyOf)[0] : undefined;
-    const cells = policy === undefined ? unexplained : here;
-    if (cells.length === 0) continue;
-    const others = asked.get(node) ?? 0;
-    // ICMP alone may be blocked on purpose, and a node that was removed stays in the reports for a while.
-    const cut = cells.filter((c) => c.path.endsWith("HTTP") && c.from !== node).map((c) => c.from);
-    const isCutOff =
-      policy === undefined && others > 1 && new Set(cut).size === others && isThere(mesh, node);
-    if (isCutOff !== cutOff) continue;
-    const paths = new Set(cells.map((c) => c.path));
-    const { cause, next } =
-      policy === undefined
-        ? causeOf(mesh, node, paths)
-        : {
-            cause: `an effect of ${policy}`,
-            next: `correct ${policy} first`,
-          };
-    found.push({
-      layer: "health",
-      severity: "broken",
-      cluster: clusterOf(node),
-      subject: `node ${node}`,
-      message: `${new Set(cells.map((c) => c.from)).size} of ${agents} agents cannot reach ${node} by ${[...paths].join(", ")}: ${cause}`,
-      next,
-    });
-  }
-  return found;
+/** The words for a path that fails because of another finding. */
+interface Effect {
+  readonly cause: string;
+  readonly next: string;
 }
 
-function causeOf(
-  mesh: MeshSnapshot,
-  node: string,
-  paths: ReadonlySet<Path>,
-): { readonly cause: string; readonly next: string } {
-  const hostOnly = !paths.has("endpoint ICMP") && !paths.has("endpoint HTTP");
-  const tunnelOnly = !paths.has("host ICMP") && !paths.has("host HTTP");
-  const carrier = carrierOf(mesh, node);
-  const cause = tunnelOnly
-    ? `the node answers, its health endpoint does not: ${carrier.what} is broken`
-    : hostOnly && paths.size === 1
-      ? `only ${[...paths][0]} fails: ${paths.has("host HTTP") ? "TCP 4240 is blocked" : "ICMP is blocked"}`
-      : "no path to it works: the node, or the network to it, is down";
+/** `elsewhere`: the other finding says it all, and nothing is to be said of this node; undefined if nothing explains it. */
+function explanationOf(
+  { shutOff, pairs, down, misaddressed }: Explanations,
+  cell: Cell,
+  { node, cells }: Asked,
+): Effect | "elsewhere" | undefined {
+  if (isBetween(pairs, cell, node)) return "elsewhere";
+  if (misaddressed.has(node) || misaddressed.has(cell.local)) return "elsewhere";
+  const isOwn = cell.local === node;
+  const policy = isOwn ? undefined : (shutOff.get(node) ?? shutOff.get(cell.local));
+  if (policy !== undefined) return { cause: `an effect of ${policy}`, next: `correct ${policy} first` };
+  if (!isOwn && down.has(cell.local)) return "elsewhere";
+  const what = down.get(node);
+  if (what === "node")
+    return { cause: "an effect of the node, which is down", next: `bring node ${node} back first` };
+  // The agent answers TCP 4240, and what runs the health endpoint ends with it; the node answers ICMP itself.
+  const pings = !cells.some((c) => c.local === cell.local && c.path === "host ICMP");
+  return what === "agent" && pings
+    ? { cause: "an effect of its agent, which is down", next: `bring the agent of ${node} back first` }
+    : undefined;
+}
+
+/** A node, and which of its failed paths something else explains. */
+interface Judged extends Asked {
+  /** Those to report: what nothing explains; if all are effects, all of them. */
+  readonly reported: readonly Cell[];
+  readonly effect: Effect | undefined;
+  /** The asking nodes of which every failed path is explained: they say nothing of this one. */
+  readonly explained: ReadonlySet<string>;
+}
+
+function judge(all: Explanations, asked: Asked): Judged {
+  const cells = asked.cells.map((cell) => ({ cell, by: explanationOf(all, cell, asked) }));
+  const open = cells.filter(({ by }) => by === undefined);
+  const unexplained = new Set(open.map(({ cell }) => cell.local));
+  const effects = cells.flatMap(({ cell, by }) => (typeof by === "object" ? [{ cell, by }] : []));
   return {
-    cause,
-    next: `check ${tunnelOnly ? carrier.check : `ICMP and TCP 4240 to ${node}`}: the rules of \`iptables-save\` and of \`nft list ruleset\` on that node, and the network between the nodes`,
+    ...asked,
+    reported: (open.length > 0 ? open : effects).map(({ cell }) => cell),
+    effect: open.length > 0 ? undefined : effects[0]?.by,
+    explained: new Set(cells.map(({ cell }) => cell.local).filter((local) => !unexplained.has(local))),
+  };
+}
+
+/** ICMP alone may be blocked on purpose, and a node that was removed stays in the reports for a while. */
+function isCutOff(mesh: MeshSnapshot, { node, by, reported, effect, explained }: Judged): boolean {
+  const others = [...by].filter((local) => local !== node && !explained.has(local));
+  const cut = new Set(reported.filter((c) => c.path.endsWith("HTTP")).map((c) => c.local));
+  return (
+    effect === undefined &&
+    others.length > 1 &&
+    others.every((local) => cut.has(local)) &&
+    isThere(mesh, node)
+  );
+}
+
+/** Whether the API server of its cluster has a node, by its name in Cilium; unknown counts as yes. */
+function isThere(mesh: MeshSnapshot, node: string): boolean {
+  const [name = "", own = ""] = node.split("/");
+  const cluster = mesh.clusters.find((c) => nameOf(c) === name);
+  return cluster?.nodes.ok !== true || cluster.nodes.value.some((n) => n.name === own);
+}
+
+function unreachable(mesh: MeshSnapshot, all: Explanations, cutOff: boolean): Finding[] {
+  const { asked, agents } = readCells(mesh);
+  const judged = asked.map((one) => judge(all, one));
+  const cut = new Set(judged.filter((one) => isCutOff(mesh, one)).map((one) => one.node));
+  return judged
+    .filter((one) => cut.has(one.node) === cutOff)
+    .map((one) => (cutOff ? one : withoutCutOff(one, cut)))
+    .flatMap((one) => (one.reported.length === 0 ? [] : [findingFor(mesh, one, agents)]));
+}
+
+/** What a node that no other reaches does not reach either says nothing of the others. */
+function withoutCutOff(one: Judged, cut: ReadonlySet<string>): Judged {
+  const isTheirs = ({ local }: Cell): boolean => local !== one.node && cut.has(local);
+  const theirs = one.reported.filter(isTheirs).map((c) => c.local);
+  return {
+    ...one,
+    reported: one.reported.filter((cell) => !isTheirs(cell)),
+    explained: new Set([...one.explained, ...theirs]),
+  };
+}
+
+function findingFor(mesh: MeshSnapshot, one: Judged, agents: number): Finding {
+  const { node, reported, effect, explained } = one;
+  const paths = new Set(reported.map((c) => c.path));
+  const from = [...new Set(reported.map((c) => c.from))];
+  const of = effect === undefined ? Math.max(agents - explained.size, from.length) : agents;
+  const who = from.length < of ? ` (${shortList(from, agentsShown)})` : "";
+  const { cause, next } = effect ?? causeOf(mesh, node, reported);
+  return {
+    layer: "health",
+    severity: "broken",
+    cluster: clusterOf(node),
+    subject: `node ${node}`,
+    message: `${from.length} of ${of} agents${who} cannot reach ${node} by ${[...paths].join(", ")}: ${cause}`,
+    next,
   };
 }

@@ -7,6 +7,7 @@ import {
   type Place,
 } from "#harness/semantics/compare.ts";
 import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
+import { explainedDifferences, isCopyLost } from "./held-causes.ts";
 import { ciliumNamespace, kubectl, nameOf } from "./parts.ts";
 import { agents, apiserver, operator, restart, restartAgent } from "./repairs.ts";
 
@@ -19,7 +20,10 @@ const hops: readonly Place["hop"][] = ["api", "kvstore", "cache", "agent", "map"
  */
 export function heldState(mesh: MeshSnapshot): Finding[] {
   // A node without an agent is the control plane's, or was not read.
-  const found = meshDifferences(mesh).differences.filter((d) => d.object !== "agent of node");
+  const isExplained = explainedDifferences(mesh);
+  const found = meshDifferences(mesh).differences.filter(
+    (d) => d.object !== "agent of node" && !isExplained(d),
+  );
   return groupsOf(found)
     .sort((a, b) => hops.indexOf(a.first.place.hop) - hops.indexOf(b.first.place.hop))
     .map((group) => findingOf(mesh, group));
@@ -69,7 +73,9 @@ function findingOf(mesh: MeshSnapshot, group: Group): Finding {
     subject: subjectOf(group),
     message:
       all.length === 1 && places.length === 1 ? describeDifference(first) : describeTogether(all, places),
-    next: remedy(mesh, group),
+    next: isCopyLost(mesh, first)
+      ? `correct the connection of KVStoreMesh of ${first.place.cluster} to ${first.of} first: it writes its copy anew by itself`
+      : remedy(mesh, group),
   };
 }
 
@@ -83,12 +89,12 @@ function subjectOf({ first, places }: Group): string {
 }
 
 /** Each holder writes what it lacks when it starts; what only an API server has is removed there. */
-function remedy(mesh: MeshSnapshot, { first, places }: Group): string {
-  const { place, kind, object, name } = first;
+function remedy(mesh: MeshSnapshot, { first, all, places }: Group): string {
+  const { place } = first;
   const cluster = mesh.clusters.find((c) => nameOf(c) === place.cluster);
   // Every place is a cluster's of the mesh.
   if (cluster === undefined) return `restart what holds it in ${place.cluster}`;
-  if (place.hop === "api") return ofObject(cluster, { kind, object, name });
+  if (place.hop === "api") return ofObjects(cluster, all);
   if (place.hop === "kvstore" || place.hop === "cache") {
     if (place.pod !== undefined) return kubectl(ciliumNamespace(cluster), "delete", `pod/${place.pod}`);
     const settings = cluster.config.ok ? cluster.config.value : {};
@@ -100,12 +106,25 @@ function remedy(mesh: MeshSnapshot, { first, places }: Group): string {
   return others.length === 0 && node !== undefined ? restartAgent(cluster, node) : restart(cluster, agents);
 }
 
-function ofObject(
-  cluster: ClusterSnapshot,
-  { kind, object, name }: Pick<Difference, "kind" | "object" | "name">,
-): string {
+/** As many as the message names: to delete hundreds of pods at once would do more harm. */
+const mostRepaired = 5;
+
+/** Of one kind, of one or of several namespaces. */
+function ofObjects(cluster: ClusterSnapshot, differences: readonly Difference[]): string {
+  const all = differences.slice(0, mostRepaired);
+  const [first] = all;
+  if (first === undefined) return "";
+  const { kind, object } = first;
   if (object === "CiliumNode")
-    return kind === "stale" ? kubectl("", "delete", `ciliumnode/${name}`) : restartAgent(cluster, name);
-  const [namespace = "", pod = ""] = name.split("/");
-  return kubectl(namespace, "delete", `${kind === "stale" ? "ciliumendpoint" : "pod"}/${pod}`);
+    return kind === "stale"
+      ? kubectl("", "delete", ...all.map((d) => `ciliumnode/${d.name}`))
+      : all.map((d) => restartAgent(cluster, d.name)).join("; ");
+  const what = kind === "stale" ? "ciliumendpoint" : "pod";
+  const named = all.map((d) => {
+    const [namespace = "", pod = ""] = d.name.split("/");
+    return { namespace, object: `${what}/${pod}` };
+  });
+  return [...Map.groupBy(named, (n) => n.namespace)]
+    .map(([namespace, of]) => kubectl(namespace, "delete", ...of.map((n) => n.object)))
+    .join("; ");
 }

@@ -2,15 +2,16 @@ import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { withGroups } from "#harness/semantics/cidr-groups.ts";
+import { deniesByDefault } from "#harness/semantics/default-deny.ts";
 import {
-  enforces,
   hostVerdict,
   isHostFirewallOn,
   type NodeTraffic,
   selectsHost,
 } from "#harness/semantics/host-policies.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
+import { cidrGroupsOf, known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
 
 /** Of WireGuard, in every version (`ListenPort`, pkg/wireguard/types/types.go@1.20.2). */
 const wireguardPort = 51871;
@@ -94,7 +95,11 @@ function closing(
 ): Pick<HostShutOff, "policies" | "isDenied"> | undefined {
   const settings = wholeConfig(cluster) ?? {};
   const rules = known(cluster.policyObjects).flatMap((policy) =>
-    policy.specs.map((spec) => ({ policy, spec, selects: selectsHost(policy, spec, { labels, settings }) })),
+    policy.specs.map((spec) => ({
+      policy,
+      spec: withGroups(spec, cidrGroupsOf(cluster)),
+      selects: selectsHost(policy, spec, { labels, settings }),
+    })),
   );
   // One that is not understood may let it through.
   if (rules.some((r) => r.selects === undefined)) return undefined;
@@ -106,7 +111,9 @@ function closing(
   ];
   const denying = own.filter((r) => r.verdict === "denied");
   if (denying.length > 0) return { policies: of(denying), isDenied: true };
-  const enforcing = own.filter((r) => enforces(r.spec, traffic.side));
+  const enforcing = own.filter((r) =>
+    deniesByDefault({ kind: r.policy.kind, spec: r.spec }, traffic.side, settings),
+  );
   return enforcing.length === 0 || own.some((r) => r.verdict === "allowed")
     ? undefined
     : { policies: of(enforcing), isDenied: false };
@@ -175,13 +182,16 @@ const namesAddresses = ({ specs }: PolicyObject): boolean =>
   /"(?:from|to)CIDR|"world/.test(JSON.stringify(specs));
 
 /** A rule of its own in the first policy: rules add up. */
-function remedy({ policies, traffic: { side, protocol, port }, isDenied }: HostShutOff): string {
+function remedy({ cluster, policies, traffic: { side, protocol, port }, isDenied }: HostShutOff): string {
   const [policy] = policies;
   if (policy === undefined) return "";
   const object = `${policy.kind.toLowerCase()}/${policy.name}`;
   if (isDenied)
     return `leave the entity remote-node, or ${protocol} ${port}, out of ${side}Deny: ${kubectl("", "get", object, "-o", "yaml")}`;
-  const at = policy.specs.findIndex((spec) => spec.nodeSelector !== undefined && enforces(spec, side));
+  const settings = wholeConfig(cluster) ?? {};
+  const at = policy.specs.findIndex(
+    (spec) => spec.nodeSelector !== undefined && deniesByDefault({ kind: policy.kind, spec }, side, settings),
+  );
   const path = `/${(policy.paths?.[at] ?? "spec").replace(/\[(\d+)\]$/, "/$1")}/${side}`;
   const value = { [side === "ingress" ? "fromEntities" : "toEntities"]: ["remote-node"] };
   const rules = policy.specs[at]?.[side];

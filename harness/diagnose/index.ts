@@ -9,6 +9,8 @@ import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
+import { withoutAddresses } from "./exhausted-nodes.ts";
+import { fullMaps } from "./full-maps.ts";
 import { headlessServices } from "./headless-services.ts";
 import { cutOffNodes, health } from "./health.ts";
 import { heldState } from "./held-state.ts";
@@ -16,17 +18,22 @@ import { hostPolicies } from "./host-policies.ts";
 import { knownDefects } from "./known-defects.ts";
 import { l2Announcements } from "./l2-announcements.ts";
 import { leftovers } from "./leftovers.ts";
+import { loggedRefusals } from "./logged-refusals.ts";
 import { namespaces } from "./namespaces.ts";
 import { neighbours } from "./neighbours.ts";
+import { nodeAddresses } from "./node-addresses.ts";
+import { nodePorts } from "./node-ports.ts";
 import { nodes, nodesWithoutNetwork } from "./nodes.ts";
 import { ownClusterPolicies } from "./own-cluster-policies.ts";
 import { peerAddresses } from "./peer-addresses.ts";
 import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
 import { policyRules } from "./policy-rules.ts";
+import { programVersions } from "./program-versions.ts";
 import { programs } from "./programs.ts";
 import { refusedRequests } from "./refused-requests.ts";
 import { runningSettings } from "./running-settings.ts";
+import { serviceAddresses } from "./service-addresses.ts";
 import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
 import { settings } from "./settings.ts";
@@ -38,7 +45,10 @@ import { trafficPolicies } from "./traffic-policies.ts";
 import { tunnelDevices } from "./tunnel-devices.ts";
 import { uncreatedPods } from "./uncreated-pods.ts";
 import { underlay } from "./underlay.ts";
+import { unlabelledIdentities } from "./unlabelled-identities.ts";
+import { unmanagedPods } from "./unmanaged-pods.ts";
 import { unread } from "./unread.ts";
+import { wireguardKeys } from "./wireguard-keys.ts";
 
 /** `defects`: suites/known-defects.yaml; only one layer needs it. */
 export type Layer = (mesh: MeshSnapshot, defects: readonly KnownDefect[]) => readonly Finding[];
@@ -55,16 +65,24 @@ export const layers: readonly Layer[] = [
   underlay,
   settings,
   runningSettings,
+  unlabelledIdentities,
+  wireguardKeys,
   sizes,
   namespaces,
   refusedRequests,
   trafficPolicies,
   controlPlane,
   nodesWithoutNetwork,
+  withoutAddresses,
+  fullMaps,
   configuration,
+  nodeAddresses,
+  serviceAddresses,
+  programVersions,
   knownDefects,
   peerAddresses,
   l2Announcements,
+  nodePorts,
   sourceRanges,
   shutOff,
   hostPolicies,
@@ -72,6 +90,7 @@ export const layers: readonly Layer[] = [
   certificateUsers,
   cutOffNodes,
   connections,
+  unmanagedPods,
   heldState,
   leftovers,
   targetPorts,
@@ -82,6 +101,7 @@ export const layers: readonly Layer[] = [
   podStarts,
   policies,
   policyRules,
+  loggedRefusals,
   ownClusterPolicies,
   health,
   controllers,

@@ -9,6 +9,7 @@ import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, known, kubectl, nameOf, slicesOf, versionOf } from "./parts.ts";
+import { fullReplicas } from "./refused-sources.ts";
 import { apiserver, restart } from "./repairs.ts";
 
 /** What triggers a defect in an affected cluster. */
@@ -115,7 +116,10 @@ const oneTargetPort: Find = (mesh, cluster) =>
     });
 
 const lostAddress: Find = (mesh, cluster) => {
+  // One that takes no writes lacks it for that reason.
+  const full = fullReplicas(mesh, cluster);
   const held = kvstoresOf(cluster)
+    .filter(({ pod }) => (pod === undefined ? full.size === 0 : !full.has(pod)))
     .map(({ state }) => new Set(state.own.addresses.map((a) => a.ip)))
     // An empty kvstore has another cause.
     .filter((addresses) => addresses.size > 0);

@@ -2,9 +2,9 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthPath } from "#harness/model/snapshot.ts";
 import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
+import { settingsOf } from "./node-settings.ts";
 import { nameOf } from "./parts.ts";
 import { onNode } from "./repairs.ts";
-import { settingsOf } from "./settings.ts";
 
 /** A path that does not work, and what a firewall must let in for it. Source: Cilium's System Requirements. */
 interface Blocked {

@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest";
 import type {
   AgentState,
   Attached,
+  ClusterSnapshot,
   FirewallRule,
   NodeConfig,
   NodeInside,
 } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
-import { causesOf, east, meshWith, ok, west } from "./healthy-mesh.ts";
+import { causesOf, east, meshWith, ok, west, withSettings } from "./healthy-mesh.ts";
 
 const [agent] = west.agents;
 if (agent === undefined) throw new Error("the healthy cluster has an agent");
@@ -178,5 +179,80 @@ describe("a CiliumNodeConfig", () => {
   test("of other nodes explains nothing", () => {
     const [first] = found(config({ selector: { matchLabels: { zone: "c" } } }));
     expect(first).toMatch(/^agents-not-restarted: /);
+  });
+});
+
+describe("a CiliumNodeConfig where agents were not seen to run with anything, as in an archive", () => {
+  const config = (over: Partial<NodeConfig> = {}): NodeConfig => ({
+    ...{ namespace: "kube-system", name: "edge", defaults: {} },
+    selector: { matchLabels: { zone: "b" } },
+    ...over,
+  });
+  const nodes = ok(
+    ["a", "b"].map((zone) => ({
+      ...{ name: zone, address: "", podCidr: "", ready: true },
+      labels: { zone },
+    })),
+  );
+  const found = (configs: readonly NodeConfig[], over: Partial<ClusterSnapshot> = {}) =>
+    causesOf(meshWith({}, { ...agents({ a: {}, b: {} }), nodes, nodeConfigs: ok([...configs]), ...over }));
+
+  test("is what its node gets instead of cilium-config", () => {
+    expect(found([config({ defaults: { "routing-mode": "native", debug: "true" } })])).toMatchObject([
+      {
+        ...{ id: "node-config-differs", severity: "broken", cluster: "west" },
+        message:
+          "CiliumNodeConfig kube-system/edge of west sets routing-mode native for node b, which does not fit the others: routing-mode is native (b of west), tunnel (cilium-config of east, cilium-config of west); one side sends packets in tunnels and the other without",
+        next: expect.stringMatching(/patch ciliumnodeconfig\/edge .*; .*spec\.nodeName=b$/),
+      },
+    ]);
+  });
+
+  test("must not make a node one of another cluster", () => {
+    expect(found([config({ defaults: { "cluster-id": "1" } })])).toMatchObject([
+      {
+        id: "node-config-differs",
+        message: expect.stringContaining(
+          "sets cluster-id 1 for node b, which does not fit the others: cluster-id is 1 there and 2 in cilium-config",
+        ),
+      },
+    ]);
+  });
+
+  test("of every node counts like cilium-config: it may make clusters equal, or not", () => {
+    const all = { selector: {}, defaults: { "tunnel-protocol": "vxlan" } };
+    const geneve = withSettings(west, { "tunnel-protocol": "geneve" });
+    expect(found([], { config: geneve.config }).map((f) => f.id)).toEqual(["setting-differs"]);
+    expect(found([config(all)], { config: geneve.config })).toEqual([]);
+    expect(found([config({ ...all, defaults: { mtu: "1400" } })])).toMatchObject([
+      {
+        ...{ id: "setting-differs", severity: "suspect", subject: "mtu" },
+        message: expect.stringContaining("east automatic, west 1400"),
+        next: expect.stringContaining("CiliumNodeConfig kube-system/edge of west overrides it there"),
+      },
+    ]);
+  });
+
+  test("applies in the order of the names, and only in the namespace of Cilium", () => {
+    const port = (value: string, over: Partial<NodeConfig>) =>
+      config({ defaults: { "tunnel-port": value }, ...over });
+    const [early, late] = [{ name: "10-edge" }, { name: "20-edge" }];
+    expect(found([port("0", late), port("8473", early)])).toEqual([]);
+    expect(found([port("8473", late), port("0", early)])).toMatchObject([
+      { subject: "CiliumNodeConfig kube-system/20-edge of west" },
+    ]);
+    expect(found([port("8473", { namespace: "shop" })])).toEqual([]);
+  });
+
+  test("that an agent has not read yet is suspect", () => {
+    const started = { startedWith: ok(west.config.ok ? west.config.value : {}) };
+    const over = agents({ a: started, b: started });
+    expect(found([config({ defaults: { "tunnel-port": "8473" } })], over)).toMatchObject([
+      {
+        ...{ id: "node-config-differs", severity: "suspect" },
+        message: expect.stringContaining("for node b, whose agents have not started since, which does not"),
+        next: "kubectl -n kube-system delete ciliumnodeconfig/edge",
+      },
+    ]);
   });
 });

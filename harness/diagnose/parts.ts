@@ -1,5 +1,6 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type {
+  CidrGroup,
   ClusterSnapshot,
   MeshSnapshot,
   Part,
@@ -27,6 +28,10 @@ export function pathTo(
 /** cilium-config, whose ConfigMap always has this key: an archive of bugtool knows the cluster's name and id alone. */
 export const wholeConfig = ({ config }: ClusterSnapshot): Readonly<Record<string, string>> | undefined =>
   config.ok && config.value["identity-allocation-mode"] !== undefined ? config.value : undefined;
+
+/** Its CiliumCIDRGroups; undefined where they were not read. */
+export const cidrGroupsOf = ({ cidrGroups }: ClusterSnapshot): readonly CidrGroup[] | undefined =>
+  cidrGroups?.ok === true ? cidrGroups.value : undefined;
 
 /** The version that its agents run, where that is known. */
 export const versionOf = ({ ciliumVersion }: Pick<ClusterSnapshot, "ciliumVersion">): string | undefined =>

@@ -2,6 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, EventState, MeshSnapshot, PodState } from "#harness/model/mesh-snapshot.ts";
 import { podStartCause, type StartCause } from "#harness/semantics/pod-start.ts";
 import { findingOf } from "./catalogue/index.ts";
+import { exhaustedFor, moreAddresses } from "./exhausted-nodes.ts";
 import { ciliumNamespace, known, kubectl } from "./parts.ts";
 import { helmUpgrade, replaceApiserver } from "./repairs.ts";
 
@@ -12,7 +13,8 @@ export function podStarts(mesh: MeshSnapshot): Finding[] {
       .filter((p) => !["kube-system", ciliumNamespace(cluster)].includes(p.namespace))
       .flatMap((pod) => {
         const cause = startCauseOf(cluster, pod);
-        if (cause === undefined) return [];
+        // A node without addresses is named with its pods.
+        if (cause === undefined || exhaustedFor(cluster, pod) !== undefined) return [];
         return [
           findingOf("workload-pod-cannot-start", {
             cluster: cluster.name,
@@ -67,6 +69,8 @@ export function nextFor(
   { missing }: StartCause,
   { namespace, name }: { readonly namespace: string; readonly name: string },
 ): string {
+  const exhausted = exhaustedFor(cluster, { namespace, name });
+  if (exhausted !== undefined) return moreAddresses(cluster, exhausted);
   const describe = kubectl(namespace, "describe", `pod/${name}`);
   if (missing === undefined) return describe;
   const isOfCilium = namespace === ciliumNamespace(cluster);

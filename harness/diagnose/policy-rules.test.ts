@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ClusterSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
 import { causesOf, east, meshWith, ok, pod, west, withSettings } from "./healthy-mesh.ts";
+import { diagnose } from "./index.ts";
 import { remedyCommands } from "./remedy-commands.ts";
 
 const clusterLabel = "io.cilium.k8s.policy.cluster";
@@ -58,14 +59,92 @@ test("clients of another cluster that a CIDR of its pods should let in", () => {
   expect(policyFindings([{ fromCIDR: ["10.0.0.0/8", "10.3.0.0/16"] }])).toEqual([]);
 });
 
-test("a policy that agents refuse", () => {
-  const rules = [{ fromNodes: [{ matchLabels: { role: "edge" } }] }];
-  expect(policyFindings(rules)).toMatchObject([
-    {
-      ...{ id: "policy-refused", severity: "broken", cluster: "east" },
-      message: expect.stringContaining("CiliumNetworkPolicy shop/to-cart of east: has no effect"),
-    },
-  ]);
+describe("a policy that agents refuse", () => {
+  const commandsOf = (rules: readonly object[]): string[] => {
+    const [finding] = policyFindings(rules);
+    return finding === undefined ? [] : remedyCommands(finding, ["east", "west"]).map((c) => c.text);
+  };
+  const edit = "kubectl -n shop edit ciliumnetworkpolicy/to-cart";
+
+  test("because of a setting gets the setting, or is written otherwise", () => {
+    const rules = [{ fromNodes: [{ matchLabels: { role: "edge" } }] }];
+    expect(policyFindings(rules)).toMatchObject([
+      {
+        ...{ id: "policy-refused", severity: "broken", cluster: "east" },
+        message: expect.stringContaining("CiliumNetworkPolicy shop/to-cart of east: has no effect"),
+      },
+    ]);
+    expect(commandsOf(rules)).toEqual([
+      "helm -n kube-system upgrade cilium cilium/cilium --version 1.19.4 --reuse-values --set nodeSelectorLabels=true",
+      "kubectl -n kube-system rollout restart daemonset/cilium",
+      edit,
+    ]);
+  });
+
+  test("because of their version is written as it takes it, or deleted", () => {
+    const rules = [{ fromRequires: [{ matchLabels: { app: "client" } }] }];
+    expect(commandsOf(rules)).toEqual([edit, "kubectl -n shop delete ciliumnetworkpolicy/to-cart"]);
+  });
+});
+
+describe("CiliumCIDRGroups", () => {
+  const rules = [{ fromCIDRSet: [{ cidrGroupRef: "office" }] }];
+  const found = (groups: ClusterSnapshot["cidrGroups"], settings: Readonly<Record<string, string>> = {}) => {
+    const [of, ...others] = mesh(rules).clusters;
+    const changed = withSettings(
+      { ...(of ?? east), ...(groups === undefined ? {} : { cidrGroups: groups }) },
+      settings,
+    );
+    return diagnose({ clusters: [changed, ...others] }, []).filter(
+      (f) => f.id?.startsWith("policy-") === true || f.subject.startsWith("policy "),
+    );
+  };
+  const group = (...cidrs: readonly string[]) => ok([{ name: "office", labels: {}, cidrs: [...cidrs] }]);
+
+  test("of pods select none of them, like their CIDR", () => {
+    expect(found(group("192.0.2.0/24"))).toEqual([]);
+    expect(found(group("192.0.2.0/24", "10.2.0.0/24"))).toMatchObject([
+      {
+        ...{ id: "policy-cidr-of-pods", severity: "broken" },
+        message: expect.stringContaining(
+          "fromCIDRSet 10.2.0.0/24 (of CiliumCIDRGroup office) in spec.ingress[0]",
+        ),
+      },
+    ]);
+  });
+
+  test("that do not exist are named", () => {
+    expect(found(ok([]))).toMatchObject([
+      {
+        ...{ id: "policy-cidr-group-missing", severity: "suspect", cluster: "east" },
+        subject: "policy shop/to-cart of east",
+        next: expect.stringContaining("create the group"),
+      },
+    ]);
+    expect(found(ok([]), { "enable-policy": "never" })).toEqual([]);
+  });
+
+  test("that were not read are not judged, and the finding says so", () => {
+    for (const groups of [undefined, { ok: false, why: "not found", absent: true }] as const)
+      expect(found(groups)).toMatchObject([
+        {
+          id: "unread",
+          severity: "unread",
+          message: expect.stringContaining("cidrGroupRef office in spec.ingress[0]"),
+        },
+      ]);
+  });
+
+  test("that do not exist let no other cluster in to clustermesh-apiserver", () => {
+    const peers = {
+      ...{ kind: "CiliumNetworkPolicy" as const, namespace: "kube-system", name: "peers", paths: ["spec"] },
+      specs: [{ endpointSelector: { matchLabels: { "k8s-app": "clustermesh-apiserver" } }, ingress: rules }],
+    };
+    const ids = (groups: ReturnType<typeof group>) =>
+      causesOf(meshWith({ policyObjects: ok([peers]), cidrGroups: groups })).map((f) => f.id);
+    expect(ids(ok([]))).toContain("policy-shuts-off-apiserver");
+    expect(ids(group("192.0.2.0/24"))).toEqual([]);
+  });
 });
 
 test("a label that the filter of the other cluster leaves out", () => {

@@ -1,13 +1,19 @@
 import { networkOf, usualRange } from "#harness/lib/cidr.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { UserPolicy } from "#harness/model/what-if.ts";
+import { missingGroupProblems, namedGroups, withGroups } from "#harness/semantics/cidr-groups.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
 import type { MeshPod, PodRanges, PolicyCluster, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
+import { inEffect } from "#harness/semantics/policy-effect.ts";
+import { enforcementOf } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf, wholeConfig } from "./parts.ts";
+import { cidrGroupsOf, known, kubectl, nameOf, wholeConfig } from "./parts.ts";
 import { type Member, type MemberPod, memberOf, policiesOf } from "./policy-members.ts";
+import { agents, helmUpgrade, restart } from "./repairs.ts";
 import { contextOf, titleOf } from "./what-if.ts";
 
 /** Policies with a rule that cannot mean what it says. */
@@ -22,25 +28,65 @@ export function policyRules(mesh: MeshSnapshot): Finding[] {
   return [
     ...refused.map((p) => findingFor(mesh, "policy-refused", p)),
     ...cidrProblems(clusters).map((p) => findingFor(mesh, "policy-cidr-of-pods", p)),
+    ...mesh.clusters.flatMap((c) => ofCidrGroups(mesh, c)),
     ...leftOutLabelProblems(clusters).map((p) => findingFor(mesh, "policy-label-left-out", p)),
   ];
 }
 
 function findingFor(mesh: MeshSnapshot, id: FindingId, found: PolicyProblem): Finding {
-  const { policy, problem, remedy, breaks, patch } = found;
-  const { namespace, name, kind } = policy;
+  const { policy, problem, breaks } = found;
   const snapshot = mesh.clusters.find((c) => nameOf(c) === found.cluster);
-  const object = `${kind.toLowerCase()}/${name}`;
-  const command =
-    patch === undefined
-      ? kubectl(namespace, "get", object, "-o", "yaml")
-      : kubectl(namespace, "patch", object, "--type", "json", "-p", JSON.stringify(patch));
   return findingOf(id, {
     cluster: snapshot?.name ?? found.cluster,
-    subject: `policy ${namespace === "" ? "" : `${namespace}/`}${name} of ${found.cluster}`,
+    subject: subjectOf(policy, found.cluster),
     message: `${titleOf(policy)} of ${found.cluster}: ${problem}`,
-    next: patch === undefined ? `${remedy}; the policy: ${command}` : `${remedy}: ${command}`,
+    next: id === "policy-refused" && snapshot !== undefined ? ofRefused(snapshot, found) : remedyOf(found),
     ...(breaks ? {} : { severity: "suspect" as const }),
+  });
+}
+
+const subjectOf = ({ namespace, name }: UserPolicy, cluster: string): string =>
+  `policy ${namespace === "" ? "" : `${namespace}/`}${name} of ${cluster}`;
+
+const objectOf = ({ kind, name }: UserPolicy): string => `${kind.toLowerCase()}/${name}`;
+
+function remedyOf({ policy, remedy, patch }: PolicyProblem): string {
+  const { namespace } = policy;
+  return patch === undefined
+    ? `${remedy}; the policy: ${kubectl(namespace, "get", objectOf(policy), "-o", "yaml")}`
+    : `${remedy}: ${kubectl(namespace, "patch", objectOf(policy), "--type", "json", "-p", JSON.stringify(patch))}`;
+}
+
+/** To delete a policy that no agent takes changes no traffic. */
+function ofRefused(cluster: ClusterSnapshot, { policy, remedy, missingValue }: PolicyProblem): string {
+  const edit = kubectl(policy.namespace, "edit", objectOf(policy));
+  if (missingValue !== undefined)
+    return `${helmUpgrade(cluster, missingValue)}; ${restart(cluster, agents)}; or ${remedy}: ${edit}`;
+  return `${remedy}: ${edit}; or, if it is not needed, since nothing depends on it: ${kubectl(policy.namespace, "delete", objectOf(policy))}`;
+}
+
+/** CiliumCIDRGroups that policies name and that do not exist, or that were not read. */
+function ofCidrGroups(mesh: MeshSnapshot, cluster: ClusterSnapshot): Finding[] {
+  const settings = wholeConfig(cluster);
+  if (settings === undefined || enforcementOf(settings) === "never") return [];
+  const name = nameOf(cluster);
+  const groups = cidrGroupsOf(cluster);
+  const policies = inEffect(policiesOf(cluster), settings, contextOf(cluster));
+  if (groups !== undefined)
+    return missingGroupProblems(name, policies, groups).map((p) =>
+      findingFor(mesh, "policy-cidr-group-missing", p),
+    );
+  return policies.flatMap((policy) => {
+    const named = namedGroups(policy);
+    if (named.length === 0) return [];
+    return [
+      findingOf("unread", {
+        cluster: cluster.name,
+        subject: subjectOf(policy, name),
+        message: `${titleOf(policy)} of ${name} names CiliumCIDRGroups (${shortList(named, 3)}), which were not read: whether they exist, and hold addresses of pods, is not judged`,
+        next: `look at them: ${kubectl("", "get", "ciliumcidrgroups", "-o", "yaml")}`,
+      }),
+    ];
   });
 }
 
@@ -48,7 +94,11 @@ function clusterOf({ snapshot, config, ...member }: Member): PolicyCluster {
   const { version } = contextOf(snapshot);
   return {
     ...{ name: member.name, version, settings: config },
-    ...{ isLocal: member.isLocal, enforcement: member.enforcement, policies: member.policies },
+    ...{ isLocal: member.isLocal, enforcement: member.enforcement },
+    policies: member.policies.map((policy) => ({
+      ...policy,
+      specs: policy.specs.map(({ path, spec }) => ({ path, spec: withGroups(spec, cidrGroupsOf(snapshot)) })),
+    })),
     pods: member.pods.map(meshPod),
     ranges: rangesOf(snapshot, config),
     nodeIps: [

@@ -29,7 +29,10 @@ test("a kvstore that refuses every write, before what is missing because of it",
     message: expect.stringMatching(/^etcd of clustermesh-apiserver of east is full .* container apiserver/),
     next: expect.stringContaining("rollout restart deployment/clustermesh-apiserver"),
   });
-  expect(idsOf({ refusedRequests: ok([full(1)]) })).toEqual(["kvstore-full suspect"]);
+  // The alarm stays until somebody disarms it.
+  expect(idsOf({ refusedRequests: ok([full(1)]) })).toEqual(["kvstore-full broken"]);
+  const long = { ...full(1), atMs: Date.parse("2026-11-21T09:30:00Z") };
+  expect(idsOf({ refusedRequests: ok([long]) })).toEqual([]);
   // What an agent gets is of another etcd, whose data must stay.
   const { container: _, ...rest } = full(9);
   const [other] = causesOf(
@@ -40,6 +43,26 @@ test("a kvstore that refuses every write, before what is missing because of it",
     message: expect.stringContaining("behind the API server"),
   });
   expect(other?.next).not.toContain("rollout restart");
+});
+
+test("of several replicas, only the one whose etcd is full is replaced", () => {
+  const replicas = ["a", "b"].map((x) => apiserverPod(1, { name: `clustermesh-apiserver-6d5f-${x}` }));
+  const [first] = causesOf(
+    meshWith({
+      pods: ok([...others, ...replicas]),
+      refusedRequests: ok([
+        {
+          ...{ container: "apiserver", pod: "clustermesh-apiserver-6d5f-b", times: 1 },
+          ...{ text: "etcdserver: mvcc: database space exceeded" },
+          atMs: Date.parse("2026-11-21T09:59:10Z"),
+        },
+      ]),
+    }),
+  );
+  expect(first?.message).toContain(
+    "etcd of clustermesh-apiserver in clustermesh-apiserver-6d5f-b of east is full",
+  );
+  expect(first?.next).toContain("kubectl -n kube-system delete pod/clustermesh-apiserver-6d5f-b;");
 });
 
 describe("a missing permission", () => {

@@ -4,8 +4,8 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { Refusal, Right } from "#harness/semantics/refusals.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { kubectl } from "./parts.ts";
-import { type Refused, refusedOf } from "./refused-sources.ts";
+import { ciliumNamespace, known, kubectl } from "./parts.ts";
+import { isOfApiserver, type Refused, refusedOf } from "./refused-sources.ts";
 import { apiserver, helmUpgrade, restart } from "./repairs.ts";
 import { askedBy, deadWebhooks, denyingWebhook, silentWebhook } from "./webhooks.ts";
 
@@ -109,17 +109,26 @@ function exceededQuota(cluster: ClusterSnapshot, name: string, refused: readonly
  * clustermesh-apiserver write to its etcd: others have the API server's words about its own, or use an external one.
  */
 function fullKvstore(cluster: ClusterSnapshot, _name: string, refused: readonly Refused[]): Finding {
-  const isMeshs = refused.every((r) => /^container (apiserver|kvstoremesh) of /.test(r.who));
+  const isMeshs = refused.every((r) => isOfApiserver(r.who));
+  const pods = [...new Set(refused.flatMap((r) => r.pod ?? []))];
+  const replicas = known(cluster.pods).filter(
+    (p) => p.name.startsWith("clustermesh-apiserver-") && !p.ending && p.ended !== true,
+  );
+  // Each replica has an etcd of its own.
+  const isSingle = isMeshs && pods.length < replicas.length;
   const which = isMeshs
-    ? "etcd of clustermesh-apiserver"
+    ? `etcd of clustermesh-apiserver${isSingle ? ` in ${pods.join(" and ")}` : ""}`
     : "the etcd behind the API server, or the external kvstore,";
+  const anew = isSingle
+    ? kubectl(ciliumNamespace(cluster), "delete", ...pods.map((p) => `pod/${p}`))
+    : restart(cluster, apiserver);
   return findingOf("kvstore-full", {
     severity: severityOf(refused),
     cluster: cluster.name,
     subject: `the kvstore of ${cluster.name}`,
     message: `${which} of ${cluster.name} is full (alarm NOSPACE) and refuses every write of ${askedBy(refused)}: ${refused[0]?.refusal.text ?? ""}`,
     next: isMeshs
-      ? `start it empty, because it is filled again from the API server and the peers: ${restart(cluster, apiserver)}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`
+      ? `start it empty, because it is filled again from the API server and the peers: ${anew}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`
       : "compact and defragment that etcd, then `etcdctl alarm disarm`; raise its --quota-backend-bytes if it fills again; to restart Cilium does not help",
   });
 }

@@ -15,6 +15,8 @@ export interface Refused {
   readonly refusal: Refusal;
   /** Whose they are: `controller x of the agent of n`. */
   readonly who: string;
+  /** The pod whose log says so. */
+  readonly pod?: string;
   /** The namespace of what could not be created. */
   readonly namespace?: string;
   /** Whether it lasts, and something of Cilium or the mesh depends on it. */
@@ -34,6 +36,17 @@ function refused(message: string): Refusal | undefined {
   return refusal?.kind === "terminating" ? undefined : refusal;
 }
 
+/** The replicas of clustermesh-apiserver whose etcd is full: what its kvstore lacks is an effect. */
+export const fullReplicas = (mesh: MeshSnapshot, cluster: ClusterSnapshot): ReadonlySet<string> =>
+  new Set(
+    refusedOf(mesh, cluster).flatMap(({ refusal, pod, who }) =>
+      refusal.kind === "kvstore-full" && pod !== undefined && isOfApiserver(who) ? [pod] : [],
+    ),
+  );
+
+/** Whether a request is one of a program of clustermesh-apiserver, which writes to the etcd of its own pod. */
+export const isOfApiserver = (who: string): boolean => /^container (apiserver|kvstoremesh) of /.test(who);
+
 /** Whether the message of a failure is one that is reported here. */
 export const isRefused = (message: string): boolean => refused(message) !== undefined;
 
@@ -42,7 +55,8 @@ function byControllers(cluster: ClusterSnapshot): Refused[] {
     known(controllers).flatMap(({ name, failures, message }) => {
       const refusal = refused(message);
       const who = `controller ${name} of the agent of ${node}`;
-      return refusal === undefined ? [] : [{ refusal, who, isBroken: failures > mostTransientFailures }];
+      const isBroken = failures > mostTransientFailures || refusal?.kind === "kvstore-full";
+      return refusal === undefined ? [] : [{ refusal, who, isBroken }];
     }),
   );
 }
@@ -64,11 +78,13 @@ function byLogs(cluster: ClusterSnapshot): Refused[] {
     const isBlocked = down !== undefined && refusal.kind === "forbidden";
     if (!isBlocked && (!isRecent || isOver)) return [];
     const pod = (down ?? pods[0])?.name ?? request.pod ?? request.node ?? cluster.name;
+    // The alarm of a full etcd stays until somebody disarms it.
     const isLasting =
-      times > mostTransientFailures && (refusal.right === undefined || isMeshs(refusal.right));
+      refusal.kind === "kvstore-full" ||
+      (times > mostTransientFailures && (refusal.right === undefined || isMeshs(refusal.right)));
     return [
       {
-        refusal,
+        ...{ refusal, pod },
         who: `container ${container} of ${pod}${down === undefined ? "" : ", which is not ready"}`,
         isBroken: down !== undefined || isLasting,
       },

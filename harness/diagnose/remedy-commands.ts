@@ -76,7 +76,19 @@ function shellWords(text: string): string[] | undefined {
   return words;
 }
 
-const looks = ["get", "describe", "logs", "events", "status", "ps", "inspect", "iptables-save", "lsns"];
+/** `edit` opens an editor: what it changes is for the reader. */
+const looks = [
+  "get",
+  "describe",
+  "logs",
+  "events",
+  "edit",
+  "status",
+  "ps",
+  "inspect",
+  "iptables-save",
+  "lsns",
+];
 /** Options that take the next word. */
 const valued = ["-n", "--namespace", "--context", "--kube-context"];
 

@@ -1,25 +1,22 @@
-import { found } from "#harness/lib/found.ts";
-import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type { AgentState, ClusterSnapshot, MeshSnapshot, NodeConfig } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
   type ClusterSettings,
   type SettingDifference,
   settingDifferences,
-  tunnelPort,
 } from "#harness/semantics/mesh-settings.ts";
-import { labelsMatch } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl } from "./parts.ts";
-import { agents, inCluster, restart, restartAgent } from "./repairs.ts";
-import { settingsOf } from "./settings.ts";
+import { foreignNames, type Override, overrideFindings, overrideOf } from "./node-configs.ts";
+import { type NodeSettings, nodeSettings, settingsOf } from "./node-settings.ts";
+import { agents, inCluster, restart } from "./repairs.ts";
 
 const nodesShown = 3;
 
-/** Who has which settings: an agent, or the ConfigMap of its cluster. */
+/** Who has which settings: the ConfigMap of a cluster, or a node. */
 interface Holder {
   readonly cluster: ClusterSnapshot;
-  readonly node?: string;
+  readonly of?: NodeSettings;
+  /** What the node's agent runs with, or gets when it starts, where that is not known. */
   readonly settings: ClusterSettings;
 }
 
@@ -30,71 +27,84 @@ interface Held {
 }
 
 /**
- * Agents read cilium-config when they start. Where it was changed later, the ConfigMaps can be equal while the agents are
- * not. Settings that are allowed to differ may be set for single nodes, so only those that Cilium requires are compared.
+ * Agents read cilium-config, and the CiliumNodeConfigs that override it for their node, when they start. Where either was
+ * changed later, or overrides it for some nodes, the ConfigMaps can be equal while the agents are not. Settings that are
+ * allowed to differ may be set for single nodes, so only those that Cilium requires are compared.
  */
 export function runningSettings(mesh: MeshSnapshot): Finding[] {
-  const holders = mesh.clusters.flatMap(holdersOf).map((holder, i) => ({
-    ...holder,
-    settings: { ...holder.settings, name: String(i) },
-  }));
-  return settingDifferences(holders.map((h) => h.settings))
-    .filter(({ setting }) => setting.severity === "broken")
-    .flatMap((difference) => ofSetting(difference, holders));
+  const holders = mesh.clusters.flatMap(holdersOf);
+  const named = (settings: ClusterSettings, i: number): ClusterSettings => ({ ...settings, name: String(i) });
+  // What an agent gets when it starts anew counts too.
+  const next = holders.flatMap(({ of }) => (of === undefined ? [] : [of.expected]));
+  const all = [...holders.map((h) => h.settings), ...next].map(named);
+  const compared = settingDifferences(all).filter(({ setting }) => setting.severity === "broken");
+  return [...foreignNames(mesh), ...compared.flatMap(({ setting }) => ofSetting(setting, holders))];
 }
 
 function holdersOf(cluster: ClusterSnapshot): Holder[] {
   const settings = settingsOf(cluster);
   if (settings === undefined) return [];
-  const agents = cluster.agents.flatMap((agent): Holder[] => {
-    const own = settingsOfAgent(agent, settings);
-    return own === undefined ? [] : [{ cluster, node: agent.node, settings: own }];
-  });
-  return agents.length === 0 ? [] : [{ cluster, settings }, ...agents];
+  return [
+    { cluster, settings },
+    ...nodeSettings(cluster).map((of) => ({ cluster, of, settings: of.running ?? of.expected })),
+  ];
 }
 
-/** An archive has no copy of what an agent started with, but the device of its tunnel. */
-function settingsOfAgent(agent: AgentState, stored: ClusterSettings): ClusterSettings | undefined {
-  const started = agent.startedWith?.ok === true ? agent.startedWith.value : {};
-  if (Object.keys(started).length > 0) return { ...stored, settings: started };
-  const [device, ...others] = known(agent.tunnels);
-  if (device === undefined || others.length > 0 || tunnelPort(stored) === undefined) return undefined;
-  const as = (port: number): ClusterSettings => ({
+type Setting = SettingDifference["setting"];
+
+function ofSetting(setting: Setting, holders: readonly Holder[]): Finding[] {
+  const held = holders.flatMap((holder): Held[] => {
+    const value = setting.valueOf(holder.settings);
+    return value === undefined ? [] : [{ holder, value }];
+  });
+  const stored = held.filter((h) => h.holder.of === undefined);
+  const overrides = held.flatMap(({ holder: { of } }) =>
+    of === undefined ? [] : (overrideOf(setting, of) ?? []),
+  );
+  const overridden = new Set(overrides.map((o) => o.of));
+  const running = held.filter(({ holder: { of } }) => of?.running !== undefined && !overridden.has(of));
+  const misfits = misfitting(overrides, held);
+  const named = new Set<NodeSettings | undefined>(misfits.map((o) => o.of));
+  const shown = [
     ...stored,
-    settings: { ...stored.settings, "tunnel-protocol": device.protocol, "tunnel-port": String(port) },
-  });
-  // 0 is the protocol's own port.
-  if (device.port === undefined) return as(Number(stored.settings["tunnel-port"] ?? 0));
-  return as(device.port === tunnelPort(as(0)) ? 0 : device.port);
+    ...held.filter(({ holder: { of } }) => of?.running !== undefined || named.has(of)),
+  ];
+  const had = byValue(shown, ({ cluster, of }) => `${of?.node ?? "cilium-config"} of ${cluster.name}`);
+  return [...overrideFindings(setting, misfits, had), ...notRestarted(setting, stored, running)];
 }
 
-function ofSetting({ setting, values }: SettingDifference, holders: readonly Holder[]): Finding[] {
-  const held = values.flatMap(({ name, value }): Held[] => {
-    const holder = holders[Number(name)];
-    return holder === undefined ? [] : [{ holder, value }];
-  });
-  const stored = held.filter((h) => h.holder.node === undefined);
-  const running = held.filter((h) => h.holder.node !== undefined);
+/** Overrides with which not all nodes have one value; where clusters differ anyway, those that fit none of them. */
+function misfitting(overrides: readonly Override[], held: readonly Held[]): readonly Override[] {
+  const given = new Map<NodeSettings | undefined, string>(overrides.map((o) => [o.of, o.value]));
+  const values = held.map(({ holder: { cluster, of }, value }) => ({
+    ...{ cluster, of },
+    value: given.get(of) ?? value,
+  }));
+  const nodes = values.filter((v) => v.of !== undefined);
+  const [stored, lone] = [
+    values.filter((v) => v.of === undefined),
+    values.filter((v) => v.of === undefined && !nodes.some((n) => n.cluster === v.cluster)),
+  ];
+  if (new Set([...nodes, ...lone].map((v) => v.value)).size < 2) return [];
+  const planned = new Set(stored.map((v) => v.value));
+  return planned.size < 2 ? overrides : overrides.filter((o) => !planned.has(o.value));
+}
+
+/** Agents that run with another value than the cilium-config of their cluster has. */
+function notRestarted(setting: Setting, stored: readonly Held[], running: readonly Held[]): Finding[] {
   const late = running.filter(({ holder, value }) =>
     stored.some((s) => s.holder.cluster === holder.cluster && s.value !== value),
   );
   const [first] = late;
   // Where every agent has what its ConfigMap says, the ConfigMaps differ, which is another finding.
   if (first === undefined) return [];
-  const overridden = late.flatMap((h) => overriddenBy(setting, h) ?? []);
-  if (overridden.length > 0) {
-    const had = byValue(held, ({ cluster, node }) => `${node ?? "cilium-config"} of ${cluster.name}`);
-    return [...Map.groupBy(overridden, (o) => o.config).values()].map((own) =>
-      ofNodeConfig(setting, own, had),
-    );
-  }
   const clusters = [...new Set(late.map((h) => h.holder.cluster))];
   const isMixed = (cluster: ClusterSnapshot): boolean =>
     new Set(running.filter((h) => h.holder.cluster === cluster).map((h) => h.value)).size > 1;
   const where = clusters.find(isMixed) ?? first.holder.cluster;
   const differ = new Set(running.map((h) => h.value)).size > 1;
   const said = byValue(stored, ({ cluster }) => cluster.name);
-  const had = byValue(running, ({ cluster, node }) => `${node} of ${cluster.name}`);
+  const had = byValue(running, ({ cluster, of }) => `${of?.node} of ${cluster.name}`);
   const restarts = clusters.map((c) => inCluster(restart(c, agents), c));
   // Where the ConfigMaps differ, a restart would spread the difference.
   const isPlanned = new Set(stored.map((s) => s.value)).size === 1;
@@ -111,68 +121,6 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
         : `give ${setting.key} one value in cilium-config of every cluster first, then restart the agents that have another`,
     }),
   ];
-}
-
-interface Override {
-  readonly held: Held;
-  readonly node: string;
-  readonly config: NodeConfig;
-  /** Those of its settings that make the difference. */
-  readonly keys: readonly string[];
-}
-
-/** The CiliumNodeConfig that gives a node's agent the value it runs with. */
-function overriddenBy(setting: SettingDifference["setting"], held: Held): Override | undefined {
-  const { cluster, node } = held.holder;
-  const stored = settingsOf(cluster);
-  if (stored === undefined || node === undefined) return undefined;
-  for (const config of known(cluster.nodeConfigs)) {
-    if (!selectsNode(config, cluster, node)) continue;
-    const settings = { ...stored.settings, ...config.defaults };
-    if (setting.valueOf({ ...stored, settings }) !== held.value) continue;
-    const keys = Object.keys(config.defaults).filter((key) => {
-      const { [key]: _, ...others } = config.defaults;
-      return setting.valueOf({ ...stored, settings: { ...stored.settings, ...others } }) !== held.value;
-    });
-    if (keys.length > 0) return { held, node, config, keys };
-  }
-  return undefined;
-}
-
-/** True where the node's labels are not known: that it runs with the same value shows it. */
-function selectsNode({ selector }: NodeConfig, cluster: ClusterSnapshot, node: string): boolean {
-  const labels = known(cluster.nodes).find((n) => n.name === node)?.labels;
-  return labels === undefined || labelsMatch(selector, (key) => labels[key]);
-}
-
-function ofNodeConfig(
-  { key, effect }: SettingDifference["setting"],
-  overrides: readonly Override[],
-  had: string,
-): Finding {
-  const { held, config, keys } = found(overrides[0], "node that a CiliumNodeConfig selects");
-  const { cluster } = held.holder;
-  const nodes = overrides.map((o) => o.node);
-  const { namespace, name, defaults } = config;
-  const object = `ciliumnodeconfig/${name}`;
-  const removal =
-    Object.keys(defaults).length === keys.length
-      ? kubectl(namespace, "delete", object)
-      : kubectl(
-          ...([namespace, "patch", object, "--type", "json", "-p"] as const),
-          JSON.stringify(
-            keys.map((k) => ({
-              op: "remove",
-              path: `/spec/defaults/${k.replaceAll("~", "~0").replaceAll("/", "~1")}`,
-            })),
-          ),
-        );
-  return findingOf("node-config-differs", {
-    cluster: cluster.name,
-    subject: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name}`,
-    message: `CiliumNodeConfig ${namespace}/${name} of ${cluster.name} sets ${keys.map((k) => `${k} ${defaults[k]}`).join(", ")} for node ${shortList(nodes, nodesShown)}, which does not fit the others: ${key} is ${had}; ${effect}`,
-    next: [removal, ...nodes.map((node) => restartAgent(cluster, node))].join("; "),
-  });
 }
 
 /** `8473 (n2 of west), 8472 (n1 of west, n1 of east)`; the rarest value first. */

@@ -1,7 +1,6 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
-  type ClusterSettings,
   masqueraded,
   type SettingDifference,
   settingDifferences,
@@ -10,7 +9,9 @@ import {
 } from "#harness/semantics/mesh-settings.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf, versionOf } from "./parts.ts";
+import { overridesIn } from "./node-configs.ts";
+import { effectiveSettings, settingsOf } from "./node-settings.ts";
+import { known, nameOf } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, restart } from "./repairs.ts";
 
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
@@ -29,13 +30,6 @@ export function settings(mesh: MeshSnapshot): Finding[] {
 const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
   mesh.clusters.length > 1 ||
   (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
-
-/** Undefined where cilium-config could not be read: then nothing is compared. */
-export function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
-  if (!cluster.config.ok) return undefined;
-  const version = versionOf(cluster);
-  return { name: cluster.name, settings: cluster.config.value, version };
-}
 
 function namesAndIds(cluster: ClusterSnapshot): Finding[] {
   const own = settingsOf(cluster);
@@ -84,21 +78,38 @@ function twinNames(mesh: MeshSnapshot): Finding[] {
 }
 
 function differences(mesh: MeshSnapshot): Finding[] {
-  const clusters = mesh.clusters.flatMap((c) => settingsOf(c) ?? []);
-  return settingDifferences(clusters).flatMap(({ setting, values }) => {
+  const stored = settingDifferences(mesh.clusters.flatMap((c) => settingsOf(c) ?? []));
+  const effective = settingDifferences(mesh.clusters.flatMap((c) => effectiveSettings(c) ?? []));
+  return effective.flatMap(({ setting, values }) => {
     const [first] = values;
-    if (first === undefined) return [];
+    // What CiliumNodeConfigs alone make different is a finding about them; it compares what must be equal.
+    const isTheirs = setting.severity === "broken" && !stored.some((s) => s.setting === setting);
+    if (first === undefined || isTheirs) return [];
+    const overriding = mesh.clusters.flatMap((c) => namesOf(setting, c));
+    const beside =
+      overriding.length === 0
+        ? ""
+        : `; ${overriding.join(" and ")} ${overriding.length === 1 ? "overrides" : "override"} it there, which a helm upgrade does not change`;
     return [
       findingOf("setting-differs", {
         severity: setting.severity,
         cluster: first.name,
         subject: setting.key,
         message: `clusters differ in ${setting.key}: ${values.map(({ name, value }) => `${name} ${value}`).join(", ")}; ${setting.effect}`,
-        next: repairOf(mesh, { setting, values }) ?? setting.remedy,
+        next: `${repairOf(mesh, { setting, values }) ?? setting.remedy}${beside}`,
       }),
     ];
   });
 }
+
+/** The CiliumNodeConfigs of a cluster that override a setting. */
+const namesOf = (setting: SettingDifference["setting"], cluster: ClusterSnapshot): string[] => [
+  ...new Set(
+    overridesIn(cluster, setting).map(
+      ({ config }) => `CiliumNodeConfig ${config.namespace}/${config.name} of ${cluster.name}`,
+    ),
+  ),
+];
 
 /** What all agents run with is what all clusters had; otherwise a value has to be chosen, and any does. */
 function repairOf(mesh: MeshSnapshot, { setting, values }: SettingDifference): string | undefined {

@@ -1,8 +1,10 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
-import { letsIn, type PolicySubject, type Side, selectsFor } from "#harness/semantics/shut-off.ts";
+import { withGroups } from "#harness/semantics/cidr-groups.ts";
+import type { Side } from "#harness/semantics/default-deny.ts";
+import { letsIn, type PolicySubject, selectsFor } from "#harness/semantics/shut-off.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { cidrGroupsOf, ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
 const appLabel = { "k8s-app": "clustermesh-apiserver" };
 
@@ -21,7 +23,9 @@ const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
 function inForce(cluster: ClusterSnapshot): readonly PolicyObject[] {
   if (cluster.policyObjects === undefined || settingOf(cluster, "enable-policy") === "never") return [];
   const off = settingOf(cluster, "enable-k8s-networkpolicy") === "false";
-  return known(cluster.policyObjects).filter((p) => !(off && p.kind === "NetworkPolicy"));
+  return known(cluster.policyObjects)
+    .filter((p) => !(off && p.kind === "NetworkPolicy"))
+    .map((p) => ({ ...p, specs: p.specs.map((spec) => withGroups(spec, cidrGroupsOf(cluster))) }));
 }
 
 const kindName = (policy: PolicyObject): string =>
@@ -31,17 +35,20 @@ const kindName = (policy: PolicyObject): string =>
 const remove = (policies: readonly PolicyObject[]): string =>
   policies.map((p) => kubectl(p.namespace, "delete", `${p.kind.toLowerCase()}/${p.name}`)).join("; ");
 
-/** The policies that select a subject, if none of them lets other clusters' nodes through. */
+/** The policies of a cluster that select a subject, if none of them lets other clusters' nodes through. */
 function closing(
-  policies: readonly PolicyObject[],
+  { cluster, policies }: { readonly cluster: ClusterSnapshot; readonly policies: readonly PolicyObject[] },
   subject: PolicySubject,
   { side, ports }: { readonly side: Side; readonly ports: readonly number[] },
 ): readonly PolicyObject[] {
+  const settings = cluster.config.ok ? cluster.config.value : {};
   const denying = policies.filter((p) =>
     p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "denied"),
   );
   if (denying.length > 0) return denying;
-  const enforcing = policies.filter((p) => p.specs.some((s) => selectsFor(p, s, { subject, side })));
+  const enforcing = policies.filter((p) =>
+    p.specs.some((s) => selectsFor(p, s, { subject, side, settings })),
+  );
   const allowed = policies.some((p) =>
     p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "allowed"),
   );
@@ -62,10 +69,11 @@ function apiserver(cluster: ClusterSnapshot, policies: readonly PolicyObject[]):
     labels: pods[0]?.labels ?? appLabel,
     reserved: [],
   };
-  const incoming = closing(policies, subject, { side: "ingress", ports: [2379] });
+  const incoming = closing({ cluster, policies }, subject, { side: "ingress", ports: [2379] });
   const urls = cluster.peers.ok ? Object.values(cluster.peers.value.kvstoreMesh).flat() : [];
   const ports = urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])).filter((p) => !Number.isNaN(p));
-  const outgoing = ports.length === 0 ? [] : closing(policies, subject, { side: "egress", ports });
+  const outgoing =
+    ports.length === 0 ? [] : closing({ cluster, policies }, subject, { side: "egress", ports });
   return [
     ...incoming.slice(0, 1).map((policy) =>
       findingOf("policy-shuts-off-apiserver", {
@@ -100,7 +108,7 @@ function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObje
   };
   const clusterwide = policies.filter((p) => p.kind === "CiliumClusterwideNetworkPolicy");
   return (["ingress", "egress"] as const).flatMap((side) => {
-    const all = closing(clusterwide, subject, { side, ports: [4240] });
+    const all = closing({ cluster, policies: clusterwide }, subject, { side, ports: [4240] });
     const [first] = all;
     if (first === undefined) return [];
     return [

@@ -112,6 +112,8 @@ export function contextOf(cluster: ClusterSnapshot): PolicyContext {
     version: versionOf(cluster),
     nodeLabels: isOn("enable-node-selector-labels"),
     hostFirewall: isOn("enable-host-firewall"),
+    // On by default.
+    l7Proxy: config.ok ? config.value["enable-l7-proxy"] !== "false" : undefined,
   };
 }
 

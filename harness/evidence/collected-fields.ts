@@ -106,9 +106,10 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "ports[].port",
   ],
   networkpolicies: ["spec.**"],
-  ciliumnetworkpolicies: ["spec.**", "specs[].**"],
-  ciliumclusterwidenetworkpolicies: ["spec.**", "specs[].**"],
+  ciliumnetworkpolicies: ["metadata.generation", "spec.**", "specs[].**"],
+  ciliumclusterwidenetworkpolicies: ["metadata.generation", "spec.**", "specs[].**"],
   ciliuml2announcementpolicies: ["spec.**"],
+  ciliumcidrgroups: ["spec.externalCIDRs[]"],
   ciliumendpoints: [
     "status.identity.id",
     "status.identity.labels[]",

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { encryptionCommand } from "#harness/cilium/agent/encryption.ts";
 import { meshLogBytes } from "#harness/cilium/agent/mesh-log.ts";
 import { unitsScript } from "#harness/cilium/agent/node-units.ts";
 import { programsCommand } from "#harness/cilium/agent/programs.ts";
@@ -63,6 +64,7 @@ const agentFiles: Readonly<Record<string, readonly string[]>> = {
   "metrics.json": ["cilium-dbg", "bpf", "metrics", "list", "-o", "json"],
   "running.txt": runningCommand,
   "programs.txt": programsCommand,
+  "encryption.txt": encryptionCommand,
   "troubleshoot.txt": ["cilium-dbg", "troubleshoot", "clustermesh"],
 };
 
@@ -76,6 +78,7 @@ const objectKinds: readonly KindRef[] = [
   kinds.event,
   kinds.ciliumNode,
   kinds.ciliumNodeConfig,
+  kinds.ciliumCidrGroup,
   kinds.ciliumIdentity,
   kinds.networkPolicy,
   kinds.ciliumNetworkPolicy,

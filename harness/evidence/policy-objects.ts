@@ -37,6 +37,7 @@ const metadata = z.object({
   name: z.string(),
   namespace: z.string().optional(),
   labels: z.record(z.string(), z.string()).optional(),
+  generation: z.unknown().optional(),
 });
 const objectSchema = z.object({ metadata });
 type Stored = z.infer<typeof objectSchema>;
@@ -92,6 +93,7 @@ function policyOf(kind: UserPolicy["kind"], object: unknown, malformed: Malforme
       kind,
       namespace: namespaceOf(at.namespace),
       name: at.name,
+      ...(typeof at.generation === "number" ? { generation: at.generation } : {}),
       specs: [
         ...(one == null ? [] : [{ path: "spec", spec: one }]),
         ...(specs ?? []).map((s, i) => ({ path: `specs[${i}]`, spec: s })),

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { webhookStates } from "#harness/cilium/admission-webhooks.ts";
+import { readEncryption } from "#harness/cilium/agent/encryption.ts";
 import { readMeshLog } from "#harness/cilium/agent/mesh-log.ts";
 import { readNodeFile, readNodeNeighbours } from "#harness/cilium/agent/node-file.ts";
 import { readNodeUnits } from "#harness/cilium/agent/node-units.ts";
@@ -9,6 +10,7 @@ import {
   parseFailingControllers,
   parseHealth,
   parseIdentities,
+  parseIpam,
   parseIpcache,
   parseKvstoreMesh,
   parseLbMaps,
@@ -18,9 +20,11 @@ import {
 } from "#harness/cilium/agent/parse.ts";
 import { readPrograms } from "#harness/cilium/agent/programs.ts";
 import { readStartedWith, readTunnelDevices } from "#harness/cilium/agent/running.ts";
+import { readTroubleLog } from "#harness/cilium/agent/trouble-log.ts";
 import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import { announcementsOf, l2PolicyState, leaseState } from "#harness/cilium/announcements.ts";
 import {
+  cidrGroupState,
   ciliumEndpointStates,
   ciliumNodeState,
   eventState,
@@ -29,6 +33,7 @@ import {
   nodeConfigState,
   nodeState,
   podState,
+  programVersions,
   serviceState,
   sliceState,
   versionOfAgents,
@@ -121,18 +126,21 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       if (version === undefined) throw new Error("no agent's image has a version");
       return version;
     }),
+    programVersions: optional(read("pods.json", (text) => programVersions(parsed(text, objectsSchema)))),
     namespaces: objects("namespaces.json", (o) => [namespaceState(o)]),
     ciliumIdentities: objects("ciliumidentities.json", (o) => [identityState(o)]),
     slices: objects("endpointslices.json", (o) => [sliceState(o)]),
     serviceExports: objects("serviceexports.json", ({ metadata: { namespace = "", name } }) => [
       { namespace, name },
     ]),
+    cidrGroups: optional(objects("ciliumcidrgroups.json", (o) => [cidrGroupState(o)])),
     nodeConfigs: optional(objects("ciliumnodeconfigs.json", (o) => [nodeConfigState(o)])),
     webhooks: eitherOf(
       objects("validatingwebhookconfigurations.json", webhookStates),
       objects("mutatingwebhookconfigurations.json", webhookStates),
     ),
     refusedRequests: refusedRequests(files),
+    ...crashesOf(files),
     ...kvstoresOf(files),
     unreadFiles: unreadFiles(files),
     endpointChanges: optional(
@@ -168,6 +176,14 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };
+}
+
+function crashesOf(files: ClusterEvidence): Pick<ClusterSnapshot, "crashes"> {
+  const value = [...files].flatMap(([name, text]) => {
+    const pod = /^crash-(.+)-log\.txt$/.exec(name)?.[1];
+    return pod === undefined ? [] : [{ pod, logged: readTroubleLog(text) }];
+  });
+  return value.length === 0 ? {} : { crashes: { ok: true, value } };
 }
 
 function workloadsOf(
@@ -316,6 +332,9 @@ function agentState(node: string, read: Read): AgentState {
     tunnels: optional(agent("running.txt", readTunnelDevices)),
     startedWith: optional(agent("running.txt", readStartedWith)),
     programs: optional(agent("programs.txt", readPrograms)),
+    encryption: optional(agent("encryption.txt", readEncryption)),
+    ipam: optional(agent("status.json", parseIpam)),
+    logged: optional(agent("log.txt", readTroubleLog)),
     nodeList: agent("node-list.json", parseNodeList),
     health: agent("health.json", parseHealth),
     services: agent("service-list.json", parseServiceList),

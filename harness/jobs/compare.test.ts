@@ -38,7 +38,8 @@ test("two series side by side: what is slower, by which error rate, and what dif
     /scale to zero, local .*467 ms.*range of 5 labs.*n = 20.*867 ms.*slower \(p = 0\.00\d+, by lab\)/,
   );
   expect(lines).toMatch(/agent restart, local +none +/);
-  expect(lines).toContain("error rate 1 %");
+  expect(lines).toContain("By lab: error rate 1 % of each row, so of 1 such rows");
+  expect(lines).not.toContain("By run");
   expect(lines).toContain("The settings differ in (A, B): tuning: tuned, untuned");
 });
 
@@ -49,6 +50,44 @@ test("equal samples show no difference, and too few runs are no equality", async
   expect((await compare(one, same)).rows[0]?.compared?.result).toBe("no difference shown");
   expect((await compare(one, few)).rows[0]?.compared?.result).toBe("unknown");
   expect(comparisonLines(await compare(one, few)).join("\n")).toContain("unknown: too few runs");
+});
+
+test("with too few labs runs are permuted, and the error rate is not claimed", async () => {
+  const three = (ms: number) => runs(ms).map((m, i) => ({ ...m, lab: `lab ${ms} ${i % 3}` }));
+  const comparison = await compare(series("f.ndjson", three(400)), series("g.ndjson", three(900)));
+  expect(comparison.rows[0]?.compared).toMatchObject({ unit: "run", result: "slower" });
+  const lines = comparisonLines(comparison).join("\n");
+  expect(lines).toContain("the error rate is 1 % only if labs do not differ");
+  expect(lines).not.toContain("By lab: error rate");
+});
+
+test("a side of several settings or sources is not compared", async () => {
+  const mixed = series("h.ndjson", [
+    ...runs(400, { sourceHash: "one" }).slice(0, 10),
+    ...runs(900, { sourceHash: "two" }).slice(0, 10),
+  ]);
+  const plainly = series("i.ndjson", runs(400, { sourceHash: "one" }));
+  const comparison = await compare(mixed, plainly);
+  expect(comparison.rows[0]?.compared).toBeNull();
+  expect(comparison.rows[0]?.figures.map((f) => f.length)).toEqual([2, 1]);
+  expect(comparison.differences).toEqual(["sources: one or two, one"]);
+  expect(comparisonLines(comparison).join("\n")).toContain("not compared: A of several settings or sources");
+});
+
+test("what differs is looked for in every run: of common rows, and of all if there are none", async () => {
+  const setting = (application: "exits" | "drains" | "killed") => {
+    const record = exampleSettingRecord();
+    return { application, settingRecord: { ...record, workload: { ...record.workload, application } } };
+  };
+  const exits = series("j.ndjson", runs(400, setting("exits")));
+  const others = series("k.ndjson", [...runs(400, setting("killed")), ...runs(500, setting("drains"))]);
+  expect((await compare(exits, others)).differences).toEqual([
+    "workload.application: exits, drains or killed",
+  ]);
+  const all = series("l.ndjson", [...runs(400, setting("exits")), ...runs(400, setting("killed"))]);
+  expect((await compare(all, all)).differences).toEqual([]);
+  const later = series("m.ndjson", [...runs(400, setting("exits")), ...runs(400, { sourceHash: "new" })]);
+  expect((await compare(exits, later)).differences).toEqual([]);
 });
 
 test("a folder gives its series and not its loss records; what has no measurement is refused", async () => {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { judgeLosses, type UnnamedLosses } from "#harness/judge/measured.ts";
+import { judgeLosses, type LossFigures, type UnnamedLosses } from "#harness/judge/measured.ts";
 import { windowsOf } from "#harness/judge/windows.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { lossesFile, readLosses } from "#harness/measure/loss-files.ts";
@@ -85,12 +85,11 @@ async function rejudgeTest(
     test: nameOf(test),
     by: seen === undefined ? ("loss record" as const) : ("histories" as const),
     was: test.outcome,
-    figures: changesOf(measurement, {
-      ...figures,
-      prober: { ...measurement.prober, ...figures.prober },
-      // Without a loss record nothing keeps the chain of causes.
-      ...(recorded === undefined ? { phases: measurement.phases } : {}),
-    }),
+    // Without a loss record nothing keeps the chain of causes.
+    figures: changedFigures(
+      measurement,
+      recorded === undefined ? { ...figures, phases: measurement.phases } : figures,
+    ),
   };
   // Without a loss record nothing says what was expected.
   if (recorded === undefined) return { ...common, reasons: [] };
@@ -165,9 +164,10 @@ const compared = [
 
 type Comparable = Pick<NonNullable<TestRecord["notes"]["measurement"]>, (typeof compared)[number]>;
 
-function changesOf(was: Comparable, now: Comparable): ChangedFigure[] {
+/** The figures of a measurement that losses give otherwise; the processor time of all probers is not in these. */
+export function changedFigures(was: Comparable, now: LossFigures): ChangedFigure[] {
   const before = flat(was);
-  const after = flat(now);
+  const after = flat({ ...now, prober: { ...was.prober, ...now.prober } });
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
     const [a, b] = [before.get(name), after.get(name)];
     return same(a, b) ? [] : [{ name, was: said(a), now: said(b) }];

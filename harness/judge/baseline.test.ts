@@ -26,7 +26,7 @@ describe("a baseline", () => {
       outcome: "fail",
       reasons: [
         expect.stringMatching(
-          /median lost time of 745 ms over 10 runs; the baseline's is 445 ms over 10 \(p = 0.000\d+, an error rate of 1 %\)/,
+          /median lost time of 745 ms over 10 runs; the baseline's is 445 ms over 10 \(p = 0.000\d+, by run: an error rate of 1 % only if labs do not differ\)/,
         ),
       ],
     });
@@ -40,6 +40,23 @@ describe("a baseline", () => {
       reasons: [expect.stringContaining("median lost time of not recovered")],
     });
     expect(judgeByBaseline(around(1).map(down), around(1).map(down), limits).outcome).toBe("pass");
+  });
+
+  test("runs that are only undecided count: they are the longest outages", () => {
+    const open = baseline.map((m) => ({ ...m, outcome: "unknown" as const, undecided: ["slow"] }));
+    expect(judgeByBaseline(around(405), open, limits).outcome).toBe("pass");
+    expect(judgeByBaseline(around(700), open, limits).outcome).toBe("fail");
+  });
+
+  test("runs of several states of the sources are not pooled: those of the present one are taken", () => {
+    const by = (sourceHash: string) => (m: Measurement) => ({ ...m, sourceHash });
+    const several = [...around(400).map(by("old")), ...around(900).map(by("new"))];
+    expect(judgeByBaseline(around(905).map(by("new")), several, limits).outcome).toBe("pass");
+    expect(judgeByBaseline(around(905).map(by("newer")), several, limits)).toMatchObject({
+      outcome: "unknown",
+      reasons: [expect.stringContaining("several states of the sources")],
+    });
+    expect(judgeByBaseline(around(905).map(by("new")), baseline.map(by("old")), limits).outcome).toBe("fail");
   });
 
   test("too few runs to reach the error rate give no verdict", () => {

@@ -1,4 +1,4 @@
-import type { Measurement } from "#harness/model/measurement.ts";
+import { givesFigures, type Measurement } from "#harness/model/measurement.ts";
 import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 import { compareLostTime } from "./comparison.ts";
 
@@ -27,7 +27,10 @@ export function comparable(a: Identity, b: Identity): boolean {
   );
 }
 
-/** The verdict on the runs of one scenario and direction against recorded ones, by a permutation test on medians. */
+/**
+ * The verdict on the runs of one scenario and direction against recorded ones, by a permutation test on medians. Runs
+ * whose verdict alone is open stay on both sides: they are the longest outages.
+ */
 export function judgeByBaseline(
   measured: readonly Measurement[],
   recorded: readonly Measurement[],
@@ -36,7 +39,12 @@ export function judgeByBaseline(
   const [first] = measured;
   if (first === undefined) return unknownBecause(["there is no measurement to compare with the baseline"]);
   const what = `${first.scenario}, affinity ${first.affinity}, target cluster ${first.struck}`;
-  const baseline = recorded.filter((r) => r.outcome !== "unknown" && comparable(r, first));
+  const all = recorded.filter((r) => givesFigures(r) && comparable(r, first));
+  const baseline = ofOneSource(all, first.sourceHash);
+  if (baseline === undefined)
+    return unknownBecause([
+      `${what}: the baseline has runs by several states of the sources, none of them the present one, which are not pooled; keep those of one`,
+    ]);
   if (baseline.length < runs)
     return unknownBecause([
       `${what}: the baseline has ${baseline.length} comparable runs, ${runs} are needed (same scenario, setting and method)`,
@@ -48,11 +56,22 @@ export function judgeByBaseline(
       `${what}: ${measured.length} runs cannot be told from the baseline's ${baseline.length} with ${stated}; measure more with --repeat`,
     ]);
   const [before, now] = compared.medians;
+  const rate = compared.unit === "lab" ? stated : `by run: ${stated} only if labs do not differ`;
   return compared.result === "slower"
     ? failedBecause([
-        `${what}: median lost time of ${text(now)} over ${measured.length} runs; the baseline's is ${text(before)} over ${baseline.length} (p = ${compared.p.toPrecision(2)}, ${stated})`,
+        `${what}: median lost time of ${text(now)} over ${measured.length} runs; the baseline's is ${text(before)} over ${baseline.length} (p = ${compared.p.toPrecision(2)}, ${rate})`,
       ])
     : failedBecause([]);
+}
+
+/** Runs are pooled only within one state of the sources: the present one's, or the only one; undefined if that is open. */
+function ofOneSource(
+  runs: readonly Measurement[],
+  present: string | undefined,
+): readonly Measurement[] | undefined {
+  if (new Set(runs.map((r) => r.sourceHash)).size < 2) return runs;
+  const own = runs.filter((r) => r.sourceHash === present);
+  return own.length === 0 ? undefined : own;
 }
 
 const text = (ms: number): string => (Number.isFinite(ms) ? `${ms.toFixed(0)} ms` : "not recovered");

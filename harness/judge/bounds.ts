@@ -1,4 +1,5 @@
 import { upperBound } from "#harness/lib/binomial.ts";
+import { percentUp } from "#harness/lib/stats.ts";
 import type { Bound, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
 
@@ -45,5 +46,5 @@ function textOf({ n, labs, lost, upperShare }: Omit<Bound, "moves" | "text">): s
   const where = labs < n ? ", in these labs" : "";
   return upperShare >= 1
     ? `${seen}: this bounds nothing`
-    : `${seen}: fewer than ${Math.round(upperShare * 100)} % of moves lose something, at ${confidence * 100} %${where}`;
+    : `${seen}: fewer than ${percentUp(upperShare)} % of moves lose something, at ${confidence * 100} %${where}`;
 }

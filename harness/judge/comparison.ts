@@ -4,7 +4,10 @@ import { isCensored, labOf } from "#harness/model/figures.ts";
 import { givesFigures, type Measurement } from "#harness/model/measurement.ts";
 
 export interface Compared extends PermutationResult {
-  /** Runs of a lab are permuted together if both sides have enough labs; otherwise a lab's own speed counts as a difference. */
+  /**
+   * Runs of a lab are permuted together if both sides have enough labs. If not, single runs are: a lab's own speed then
+   * counts as a difference, and the error rate does not hold.
+   */
   readonly unit: "lab" | "run";
   /** Medians of the lost time in milliseconds; infinite where losses were not over when the fault was removed. */
   readonly medians: readonly [number, number];
@@ -16,8 +19,9 @@ export interface Compared extends PermutationResult {
 const seed = 2026;
 
 /**
- * Compares the lost time of two samples: whether that of the second is longer. The result is wrong with a probability
- * of at most `errorRate` if there is no difference. Undefined if one is empty.
+ * Compares the lost time of two samples, each of one setting and one state of the sources: whether that of the second is
+ * longer. Permuted by lab, the result is wrong with a probability of at most `errorRate` if there is no difference; by
+ * run only if labs do not differ. Undefined if one is empty.
  */
 export function compareLostTime(
   a: readonly Measurement[],

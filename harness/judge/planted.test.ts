@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { judgePlanted, type Planted } from "./planted.ts";
+import { atMost } from "#harness/lib/binomial.ts";
+import { judgePlanted, type Planted, rankOfInterval } from "./planted.ts";
 
 const pairs = (count: number, holdMs: number, delayedMs: number, recordMs = holdMs): Planted[] =>
   Array.from({ length: count }, (_, i) => ({
@@ -37,6 +38,17 @@ test("pairs that scatter by more than the difference say nothing; if all are off
   expect(verdict(scattered(100, 5)).outcome).toBe("fail");
   expect(verdict(scattered(-100, 5)).outcome).toBe("fail");
   expect(verdict(scattered(0, 80)).outcome).toBe("pass");
+});
+
+test("the interval of a median has at least 95 % at every number of pairs, and the next narrower one has not", () => {
+  for (let count = 15; count <= 200; count++) {
+    const rank = rankOfInterval(count) ?? Number.NaN;
+    expect(1 - 2 * atMost(rank, count, 0.5)).toBeGreaterThanOrEqual(0.95);
+    expect(1 - 2 * atMost(rank + 1, count, 0.5)).toBeLessThan(0.95);
+  }
+  // Of five values not even the whole range has 95 %.
+  expect(rankOfInterval(5)).toBeUndefined();
+  expect(rankOfInterval(6)).toBe(0);
 });
 
 test("fewer than fifteen pairs give no verdict, and no pair of a size neither", () => {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { givesFigures, type Measurement, methodVersion } from "#harness/model/measurement.ts";
 import {
+  type JudgedRun,
   type Published,
   type PublishedCampaign,
   plannedRows,
@@ -80,7 +81,7 @@ export function plannedTwice(campaigns: readonly PublishedCampaign[]): string[] 
   return [...new Set(rows.filter((row, i) => rows.indexOf(row) !== i))];
 }
 
-const titleOf = (m: Measurement | Spoiled): string => `${rowNameOf(m)}, ${m.at}`;
+const titleOf = (m: Measurement | Spoiled | JudgedRun): string => `${rowNameOf(m)}, ${m.at}`;
 
 /** Breaches of rules 4, 5, 7 and 11 that the rows do not show. */
 export function provenanceViolations({ published, again, losses }: PublishedVersion): Violation[] {
@@ -91,6 +92,9 @@ export function provenanceViolations({ published, again, losses }: PublishedVers
     ...differences(published.campaigns, again.campaigns, { keyOf: (c) => c.name, titleOf: (c) => c.name }),
     ...differences(measurements, again.measurements, { keyOf, titleOf }),
     ...differences(published.spoiled, again.spoiled, { keyOf, titleOf }),
+    // By the present rule: a changed rule shows here, and the figures are to be published again.
+    ...differences(published.judged, again.judged, { keyOf, titleOf }),
+    ...differences(published.budgets, again.budgets, { keyOf: rowNameOf, titleOf: rowNameOf }),
     ...plannedTwice(published.campaigns).map((row) => ({ rule: 5, what: `${row}: in two plans` })),
     ...mixedRows(measurements).map((name) => ({ rule: 7, what: `${name}: several settings or sources` })),
     ...measurements
@@ -121,7 +125,10 @@ function differences<T>(
       .map((entry) => ({ rule: 11, what: `${titleOf(entry)}: published, and not in the repository` })),
     ...published
       .filter((entry) => made.has(keyOf(entry)) && !isDeepStrictEqual(made.get(keyOf(entry)), entry))
-      .map((entry) => ({ rule: 11, what: `${titleOf(entry)}: published otherwise than measured` })),
+      .map((entry) => ({
+        rule: 11,
+        what: `${titleOf(entry)}: published otherwise than measured, or than judged by the present rule`,
+      })),
     ...(shown.size === published.length ? [] : [{ rule: 11, what: "an entry is published twice" }]),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
-import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import { type Figure, figuresOf, type WindowFigures } from "#harness/model/figures.ts";
 import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
 import { type Published, plannedRows, type Row, rowNameOf } from "#harness/model/published.ts";
 import { showsLargestOnly, tooFewRuns } from "#harness/model/sample-size.ts";
@@ -20,7 +20,10 @@ export function violationsOf(version: PublishedVersion): Violation[] {
       const row = rows.find((r) => nameInTable(r) === name);
       const figure = figures.find((f) => rowNameOf(f) === name);
       if (row === undefined) return [{ rule: 4, what: `${name}: the page has no row` }];
-      return [...(figure === undefined ? [] : ofRow(figure, row)), ...ofSample(name, row, published)];
+      return [
+        ...(figure === undefined ? [] : [...ofRow(figure, row), ...ofVerdicts(figure, row, published)]),
+        ...ofSample(name, row, published),
+      ];
     }),
     ...(rows.length > names.size
       ? [{ rule: 7, what: `the page has ${rows.length} rows for ${names.size} figures` }]
@@ -71,9 +74,6 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
       d,
       cell(column),
     ), `${column} reads ${cell(column)}, which is only a lower bound`);
-  const failed = `${f.failed} of ${f.runs}${f.undecided === 0 ? "" : `; ${f.undecided} undecided`}`;
-  require(4, cell("failed of n") === failed, `${failed} runs failed, the row says ${cell("failed of n")}`);
-
   const few = tooFewRuns(f);
   require(5, cell("n").startsWith(
     `${f.runs} from ${f.labs} lab`,
@@ -83,20 +83,52 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
     : `the row does not say ${few}`);
   require(5, !largest.includes("p95") || f.runs >= 20, `p95 of ${f.runs} runs`);
   require(5, largest.includes(`of ${f.runs}`), `the largest value does not say that it is of ${f.runs}`);
-  require(5, !noneLost ||
-    outage.includes(
-      `in ${f.runs} runs (up to `,
-    ), "nothing was lost, and the row has no bound for the share of runs that may lose requests");
-  if (showsLargestOnly(f))
-    require(5, noneLost || outage === "see largest", "a median of runs that take over 60 s");
+  for (const [column, window] of [
+    ["lost something", f.away],
+    ["lost something after healing", f.back],
+  ] as const)
+    require(5, window === undefined ||
+      boundStated(window, cell(column)), `${column}: not as computed, or without its bound: ${cell(column)}`);
+  if (noneLost) require(5, outage === "none lost", `nothing was lost, the row says ${outage}`);
+  else if (showsLargestOnly(f)) require(5, outage === "see largest", "a median of runs that take over 60 s");
   else
-    require(6, noneLost ||
-      intervalStated(f.away?.outageMs, outage), `the interval is not named with its coverage: ${outage}`);
+    require(6, intervalStated(
+      f.away?.outageMs,
+      outage,
+    ), `the interval is not named with its coverage: ${outage}`);
   require(10, accountedStated(
     f,
     cell("accounted for"),
   ), `pooled share, error and worst run are not as computed: ${cell("accounted for")}`);
   return found;
+}
+
+/** Rule 4: failed runs of all and of the decided ones, the budgets that they missed, and verdicts that changed. */
+function ofVerdicts(
+  { failed, runs, undecided }: Figure,
+  row: Readonly<Record<string, string>>,
+  { budgets, judged }: Published,
+): Violation[] {
+  const name = nameInTable(row);
+  const parts = (row["failed of n"] ?? "").split("; ");
+  const own = budgets.filter((b) => rowNameOf(b) === name).flatMap((b) => [...b.awayMs, ...b.backMs]);
+  const changed = judged.filter((j) => rowNameOf(j) === name && j.was !== j.now).length;
+  const decided = undecided === 0 ? "" : ` (${failed} of ${runs - undecided} decided)`;
+  const expected: readonly string[] = [
+    `${failed} of ${runs}${decided}`,
+    ...(undecided === 0 ? [] : [`${undecided} undecided`]),
+    ...(changed === 0 ? [] : [`${changed} judged otherwise when measured`]),
+  ];
+  const budget = parts.find((part) => part.includes("budget")) ?? "";
+  return [
+    ...expected.filter((text) => !parts.includes(text)).map((text) => `the row does not say ${text}`),
+    ...own
+      .filter((ms) => !new RegExp(`\\b${ms} ms`).test(budget))
+      .map((ms) => `the row does not name the budget of ${ms} ms`),
+    ...(parts.length > expected.length + (own.length === 0 ? 0 : 1)
+      ? ["the row says more than there is"]
+      : []),
+  ].map((what) => ({ rule: 4, what: `${name}: ${what}: ${row["failed of n"]}` }));
 }
 
 /** Every run of the plan, and every attempt, is counted in a row. */
@@ -107,7 +139,7 @@ function ofSample(
 ): Violation[] {
   const planned = plannedRows(campaigns).find((r) => rowNameOf(r) === name);
   if (planned === undefined) return [{ rule: 5, what: `${name}: no plan contains it` }];
-  const parts = (row.n ?? "").split("; ");
+  const parts = (row.notes ?? "").split("; ");
   const runs = measurements.filter((m) => rowNameOf(m) === name).length;
   const { givenUp, withoutFigure } = planned;
   const counts: readonly [number, string][] = [
@@ -152,6 +184,19 @@ function largestValues({ away, back, sinceAnnounced }: Figure): [keyof Row, Dist
 
 const censoredShown = (d: Distribution, text: string): boolean =>
   d.censored === 0 || text.includes(`[${d.censored} of ${d.count} not over]`);
+
+/** `2 of 10 (up to 51 %)`; a bound may be rounded up only. */
+function boundStated({ lossyRuns, lossyBound, lost }: WindowFigures, text: string): boolean {
+  const stated = /^(\d+) of (\d+)(?: \(up to (\d+) %\))?$/.exec(text);
+  if (stated === null) return false;
+  const [, lossy, runs, bound = "100"] = stated;
+  return (
+    Number(lossy) === lossyRuns &&
+    Number(runs) === lost.count &&
+    Number(bound) >= lossyBound * 100 - 1e-6 &&
+    Number(bound) < lossyBound * 100 + 1
+  );
+}
 
 /** Whether a cell names the kind of its interval and the coverage of that kind. */
 function intervalStated(d: Distribution | undefined, text: string): boolean {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { budgetsSchema } from "#harness/model/budgets.ts";
 import type { Observation } from "#harness/model/timing.ts";
 import { judgeDead, judgeLoad, judgeNothingLost } from "./timed-suites.ts";
 
@@ -51,4 +52,10 @@ test("a dead cluster: for ever without expiry, until it with one, never with aff
   expect(judged(true, 0, 60_001)).toBe("fail");
   expect(judged(true, 0, null)).toBe("fail");
   expect(judgeDead([], { expires: false, object, withinMs: 1 }).outcome).toBe("fail");
+});
+
+test("a cluster without expiry is watched for as long as one with 30 s may lose requests", () => {
+  const { deadClusterMs, noticeMs, syncMs } = budgetsSchema.parse({});
+  expect(deadClusterMs).toBeGreaterThanOrEqual(200_000);
+  expect(deadClusterMs).toBeGreaterThanOrEqual(noticeMs + 30_000 + syncMs);
 });

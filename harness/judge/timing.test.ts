@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { Observation } from "#harness/model/timing.ts";
-import { answersIn, figuresOfTimes, firstAnswer, judgeProbers, judgeTimes, lastAnswer } from "./timing.ts";
+import { answersIn, firstAnswer, judgeProbers, judgeTimes, lastAnswer, servedFor } from "./timing.ts";
 
 /** The prober's clock begins at this time of the harness's. */
 const zero = 1_000_000;
@@ -85,16 +85,15 @@ test("every time must exist and lie within the limit; fewer than expected fail",
   ).toBe("fail");
 });
 
-test("figures: no p95 below 20, and none where something did not happen", () => {
-  const some = figuresOfTimes([observation(1), observation(2), observation(null)]);
-  expect(some).toEqual({
-    "policy added (ms): n": 3,
-    "policy added (ms): not seen": 1,
-    "policy added (ms): median": 1,
-    "policy added (ms): largest": 2,
-  });
-  const twenty = figuresOfTimes(Array.from({ length: 20 }, (_, i) => observation(i)));
-  expect(twenty["policy added (ms): p95"]).toBe(18);
+test("served for a while: only with requests for that long, and every one of the last answered", () => {
+  const served = historyOf(100, (ms) => (ms < 300 ? undefined : ms < 400 ? "old" : "new"));
+  const forMs = (quietMs: number, of = served.samples): boolean => servedFor(of, pods("new"), quietMs);
+  expect([forMs(600), forMs(601)]).toEqual([true, false]);
+  expect(servedFor(served.samples, pods("new", "old"), 700)).toBe(true);
+  // Nothing was lost, but it has just begun.
+  expect(forMs(500, historyOf(50, () => "new").samples)).toBe(false);
+  expect(forMs(490, historyOf(50, () => "new").samples)).toBe(true);
+  expect(servedFor([], pods("new"), 0)).toBe(false);
 });
 
 test("without an undisturbed prober nothing is known", () => {

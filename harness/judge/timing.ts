@@ -59,6 +59,22 @@ export function lastAnswer(
   return hundredths(lastMs - window.sinceUnixMs);
 }
 
+/**
+ * Whether these pods answered every request of the last `quietMs` milliseconds, and requests were sent for that long at
+ * least: a stream that has just begun has lost nothing yet.
+ */
+export function servedFor(samples: Iterable<Sample>, pods: ReadonlySet<string>, quietMs: number): boolean {
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let lastOtherMs = Number.NEGATIVE_INFINITY;
+  for (const s of samples) {
+    firstMs = Math.min(firstMs, s.sentMs);
+    lastMs = Math.max(lastMs, s.sentMs);
+    if (!answeredBy(s, pods)) lastOtherMs = Math.max(lastOtherMs, s.sentMs);
+  }
+  return lastMs - firstMs >= quietMs && lastOtherMs <= lastMs - quietMs;
+}
+
 export interface Answered {
   readonly sent: number;
   readonly lost: number;
@@ -178,20 +194,4 @@ export function judgeTimes(
       `${object}: ${observations.length} of ${count} times were observed, at ${[...new Set(observations.map((o) => o.at))].join(", ") || "no vantage point"}`,
     );
   return failedBecause(reasons);
-}
-
-/** `n`, median, p95 (the largest of fewer than 20), largest, and how many did not happen: figures of a report. */
-export function figuresOfTimes(observations: readonly Observation[]): Record<string, number | string> {
-  const facts: Record<string, number | string> = {};
-  for (const [what, group] of Map.groupBy(observations, (o) => `${o.what} (${o.unit})`)) {
-    const values = group.flatMap((o) => o.value ?? []);
-    facts[`${what}: n`] = group.length;
-    if (values.length < group.length) facts[`${what}: not seen`] = group.length - values.length;
-    if (values.length === 0) continue;
-    facts[`${what}: median`] = quantile(values, 0.5);
-    // Values that did not happen are the largest.
-    if (group.length >= 20 && values.length === group.length) facts[`${what}: p95`] = quantile(values, 0.95);
-    facts[`${what}: largest`] = quantile(values, 1);
-  }
-  return facts;
 }

@@ -60,6 +60,7 @@ export const kinds = {
   ),
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
   ciliumNodeConfig: kindRef("cilium.io/v2", "CiliumNodeConfig", "ciliumnodeconfigs"),
+  ciliumCidrGroup: kindRef("cilium.io/v2", "CiliumCIDRGroup", "ciliumcidrgroups", false),
   ciliumL2AnnouncementPolicy: kindRef(
     "cilium.io/v2alpha1",
     "CiliumL2AnnouncementPolicy",

@@ -27,7 +27,7 @@ const logChoose = (n: number, k: number): number => gammaln(n + 1) - gammaln(k +
 
 /**
  * Clopper and Pearson's exact upper bound of a probability, one-sided: after `events` in `n` trials it is at most this
- * with the given confidence. 'None in 3 runs' bounds it at 63 %.
+ * with the given confidence. 'None in 3 runs' bounds it at 63.2 %.
  */
 export function upperBound(events: number, n: number, confidence = 0.95): number {
   if (events >= n) return 1;

@@ -1,4 +1,5 @@
 import { bootstrapMedians } from "./median-interval.ts";
+import { permutationTest } from "./permutation-test.ts";
 import { seededRandom } from "./random.ts";
 import { median, sortedQuantile } from "./stats.ts";
 
@@ -26,13 +27,7 @@ export function simulatedCoverage(
   const trueMedian = shape === "normal" ? 0 : 1;
   let [byBootstrap, byLabs] = [0, 0];
   for (let trial = 0; trial < trials; trial++) {
-    const values = Array.from({ length: labs }, () => {
-      const ofLab = Math.sqrt(correlation) * normal(next);
-      return Array.from({ length: runs }, () => {
-        const value = ofLab + Math.sqrt(1 - correlation) * normal(next);
-        return shape === "normal" ? value : Math.exp(value);
-      });
-    });
+    const values = simulatedLabs({ labs, runs, correlation, shape }, next);
     if (resamples > 0) {
       const medians = bootstrapMedians(values, { next, resamples });
       if (sortedQuantile(medians, 0.025) <= trueMedian && trueMedian <= sortedQuantile(medians, 0.975))
@@ -42,6 +37,34 @@ export function simulatedCoverage(
     if (Math.min(...medians) <= trueMedian && trueMedian <= Math.max(...medians)) byLabs += 1;
   }
   return { bootstrap: byBootstrap / trials, labs: byLabs / trials };
+}
+
+/**
+ * How often a permutation test that ignores labs calls two samples of one distribution different: `errorRate` if labs do
+ * not differ, and more if they do.
+ */
+export function simulatedFalseAlarms(
+  setting: CoverageSetting,
+  { trials, seed }: Pick<Simulation, "trials" | "seed">,
+  errorRate: number,
+): number {
+  const next = seededRandom(seed);
+  const runs = () => simulatedLabs(setting, next).flatMap((lab) => lab.map((value) => [value]));
+  let alarms = 0;
+  for (let trial = 0; trial < trials; trial++)
+    if ((permutationTest(runs(), runs(), trial)?.p ?? 1) <= errorRate) alarms += 1;
+  return alarms / trials;
+}
+
+/** The values of each lab of a campaign. */
+function simulatedLabs({ labs, runs, correlation, shape }: CoverageSetting, next: () => number): number[][] {
+  return Array.from({ length: labs }, () => {
+    const ofLab = Math.sqrt(correlation) * normal(next);
+    return Array.from({ length: runs }, () => {
+      const value = ofLab + Math.sqrt(1 - correlation) * normal(next);
+      return shape === "normal" ? value : Math.exp(value);
+    });
+  });
 }
 
 /** A standard normal variate, by Box and Muller. */

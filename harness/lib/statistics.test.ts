@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { atLeast, atMost, upperBound } from "./binomial.ts";
-import { simulatedCoverage } from "./coverage.ts";
+import { simulatedCoverage, simulatedFalseAlarms } from "./coverage.ts";
 import { distributionOf } from "./distribution.ts";
 import { bootstrapLabs, medianInterval } from "./median-interval.ts";
 import { permutationTest } from "./permutation-test.ts";
@@ -166,6 +166,15 @@ describe("the permutation test on medians", () => {
     for (let i = 0; i < trials; i++) if ((permutationTest(draw(), draw(), i)?.p ?? 1) <= 0.05) rejected += 1;
     expect(rejected / trials).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / trials));
   });
+});
+
+test("permuted by run, labs that differ raise more false alarms than the error rate", () => {
+  const setting = { labs: 3, runs: 2, shape: "log-normal" } as const;
+  const alarms = (correlation: number) =>
+    simulatedFalseAlarms({ ...setting, correlation }, { trials: 300, seed: 3 }, 0.05);
+  const allowed = 0.05 + 3 * Math.sqrt((0.05 * 0.95) / 300);
+  expect(alarms(0)).toBeLessThanOrEqual(allowed);
+  expect(alarms(0.8)).toBeGreaterThan(allowed);
 });
 
 test("a distribution gives median, tail and confidence interval, the same for the same seed", () => {

@@ -3,6 +3,9 @@ export function hundredths(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
+/** A bound as a whole percentage, never below it: rounding may not make a bound tighter. */
+export const percentUp = (share: number): number => Math.ceil(share * 100 - 1e-6);
+
 /** The q-quantile (0..1) of the values, by the nearest rank; NaN for none. */
 export function quantile(values: readonly number[], q: number): number {
   return sortedQuantile(

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { printable, visible } from "./visible.ts";
+import { oneLine, printable, visible } from "./visible.ts";
 import { isWorkflowCommand, textOfOthers, unseen } from "./visible-examples.ts";
+
+test("a line break of any kind does not begin a line", () => {
+  const shown = oneLine("a\r\nb\nc\rd\u2028e\u0085f");
+  expect(shown).toBe("a\\nb\\nc\\x0dd\\u2028e\\u0085f");
+  expect(oneLine(shown)).toBe(shown);
+});
 
 describe("visible", () => {
   test.each([

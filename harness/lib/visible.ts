@@ -18,6 +18,9 @@ export function visible(text: string): string {
   return text.replaceAll("\r\n", "\n").replaceAll("\t", "    ").replace(unsafe, escaped);
 }
 
+/** Text within a line of its own: a line break in a name must not look like another line. Idempotent. */
+export const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
+
 /**
  * The same for a CI log: workflow commands are escaped too (`::error` becomes `\u003a:error`). `before` is the printable
  * text already on the line that this text continues.

@@ -4,6 +4,7 @@ import {
   captureFilter,
   dropsIn,
   endsOf,
+  leakCapture,
   readCounters,
   readPacket,
   readPid,
@@ -35,10 +36,15 @@ test("a server outside the clusters is watched where its packets leave the clien
 });
 
 test("a capture reports its process id, and its two outputs are one", () => {
-  expect(captureCommand(42, "tcp").slice(0, 8)).toEqual(
-    expect.arrayContaining(["sh", 'echo "pid $$"; exec "$@" 2>&1', "nsenter", "-t", "42"]),
-  );
-  expect(captureCommand(undefined, "tcp")).not.toContain("nsenter");
+  const shell = ["sh", "-c", 'echo "pid $$"; exec "$@" 2>&1', "capture"];
+  const options = "--immediate-mode -B 4096 -s 128 -i eth0 -nn -tt -l".split(" ");
+  expect(captureCommand("tcp", { ...leakCapture, pid: 42 })).toEqual([
+    ...[...shell, "nsenter", "-t", "42", "-n", "tcpdump", ...options, "tcp"],
+  ]);
+  const all = { device: "any", incoming: true, bufferKiB: 65_536, snapBytes: 160 } as const;
+  expect(captureCommand("udp", all)).toEqual([
+    ...[...shell, "tcpdump", ..."-B 65536 -s 160 -i any -Q in -nn -tt -l".split(" "), "udp"],
+  ]);
   expect(readPid("pid 4711")).toBe(4711);
   expect(readPid("listening on eth0")).toBeUndefined();
 });

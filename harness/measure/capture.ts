@@ -16,23 +16,42 @@ export interface CaptureCounters {
   readonly dropped: number;
 }
 
-/**
- * Unbuffered: a packet delayed by libpcap would be counted in no phase. With a buffer that a busy machine does not fill:
- * 4 MiB for headers.
- */
-const tcpdump = [
-  ...["tcpdump", "--immediate-mode", "-B", "4096", "-s", "128"],
-  ...["-i", "eth0", "-nn", "-tt", "-l"],
-] as const;
+/** Where and how a capture reads packets. */
+interface CaptureOptions {
+  /** A process in whose network namespace it runs; in the node's own without one. */
+  readonly pid?: number | undefined;
+  /** A device, or `any`. */
+  readonly device: string;
+  /** Only what comes in at the device. */
+  readonly incoming?: true;
+  /** Unbuffered by libpcap, which delays packets. */
+  readonly immediate?: true;
+  /** The buffer of the kernel, in KiB. */
+  readonly bufferKiB: number;
+  /** How much is kept of each packet, in bytes. */
+  readonly snapBytes: number;
+}
 
 /**
- * What runs a capture in a node's container, in the network namespace of a process or in the node's own. Its first line
- * is its process id there; its counters come on standard error, which is read with its packets.
+ * What runs a capture in a node's container. Its first line is its process id there (`readPid`); its counters come on
+ * standard error, which is read with its packets.
  */
-export function captureCommand(pid: number | undefined, filter: string): string[] {
-  const enter = pid === undefined ? [] : ["nsenter", "-t", String(pid), "-n"];
-  return ["sh", "-c", 'echo "pid $$"; exec "$@" 2>&1', "capture", ...enter, ...tcpdump, filter];
+export function captureCommand(filter: string, options: CaptureOptions): string[] {
+  const { pid, device, incoming, immediate, bufferKiB, snapBytes } = options;
+  return [
+    ...["sh", "-c", 'echo "pid $$"; exec "$@" 2>&1', "capture"],
+    ...(pid === undefined ? [] : ["nsenter", "-t", String(pid), "-n"]),
+    ...["tcpdump", ...(immediate === true ? ["--immediate-mode"] : [])],
+    ...["-B", String(bufferKiB), "-s", String(snapBytes), "-i", device],
+    ...(incoming === true ? ["-Q", "in"] : []),
+    ...["-nn", "-tt", "-l", filter],
+  ];
 }
+
+/** Of leaks: a delayed packet would be counted in no phase, and a busy machine does not fill 4 MiB with headers. */
+export const leakCapture = {
+  ...{ device: "eth0", immediate: true, bufferKiB: 4096, snapBytes: 128 },
+} as const satisfies CaptureOptions;
 
 /** The first line of a capture. */
 export function readPid(line: string): number | undefined {

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import type { InjectedFault } from "#harness/faults/fault.ts";
-import { answersIn, errorOf, firstAnswer, qualityOf } from "#harness/judge/timing.ts";
+import { answersIn, errorOf, firstAnswer, qualityOf, servedFor } from "#harness/judge/timing.ts";
 import { hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
@@ -20,7 +20,7 @@ export interface FreshNodeOptions extends LogProbeOptions {
   readonly inject: () => Promise<InjectedFault>;
   /** How long after Ready the first answers may take. */
   readonly withinMs: number;
-  /** How long all requests must be answered at the end. */
+  /** How long all requests must be answered at the end, at each target. */
   readonly quietMs: number;
   readonly round: number;
   readonly signal: AbortSignal;
@@ -30,11 +30,13 @@ export interface FreshNode {
   readonly observations: readonly Observation[];
   readonly probers: readonly ProberQuality[];
   readonly histories: ReadonlyMap<FlowTarget, History>;
-  /** Targets whose requests were still lost at the end. */
-  readonly lossesAtEnd: readonly FlowTarget[];
+  /** Targets that did not answer every request of the last `quietMs`, or were asked for less than that. */
+  readonly notServedAtEnd: readonly FlowTarget[];
   /** If the mesh did not recover: to be thrown once the figures are kept. */
   readonly healError: unknown;
 }
+
+const readEveryMs = 1000;
 
 /** Longer than a node container needs to start: systemd, containerd, kubelet and the agent. */
 const registerMs = 240_000;
@@ -60,6 +62,7 @@ export async function measureFreshNode(
   holdsApiserver: boolean,
 ): Promise<FreshNode> {
   const { cluster, node, withinMs, quietMs, signal } = options;
+  const pods = new Set(options.servers);
   await using fault = await options.inject();
   const startedUnixMs = unixNowMs();
   await using probe = await LogProbe.create(options);
@@ -98,29 +101,21 @@ export async function measureFreshNode(
     observations: [...histories.values()].flatMap((h) => observationsOf(h, options, of)),
     probers: [qualityOf(found([...histories.values()][0], "history of the new pod"), startedUnixMs)],
     histories,
-    lossesAtEnd: [...histories]
-      .filter(([, h]) => {
-        const end = endOf(h);
-        const { sent, lost } = answersIn(h, { sinceUnixMs: end - quietMs, untilUnixMs: end });
-        return sent === 0 || lost > 0;
-      })
+    notServedAtEnd: [...histories]
+      .filter(([, h]) => !servedFor(h.samples, pods, quietMs))
       .map(([target]) => target),
     healError,
   };
 }
 
-/** When the last request of a history was sent. */
-function endOf({ samples, startedAtUnixMs }: History): number {
-  let lastMs = 0;
-  for (const s of samples) lastMs = Math.max(lastMs, s.sentMs);
-  return startedAtUnixMs + lastMs;
-}
-
-/** Waits until every target has answered all requests for a while, or time is up, which is no error here. */
-async function watchFirstAnswers(
-  probe: LogProbe,
+/**
+ * Waits until every target has answered all requests for `quietMs`, counted from its first request at the earliest, or
+ * until time is up, which is no error here.
+ */
+export async function watchFirstAnswers(
+  probe: Pick<LogProbe, "read">,
   readyUnixMs: number,
-  options: FreshNodeOptions,
+  options: Pick<FreshNodeOptions, "withinMs" | "quietMs" | "servers" | "signal">,
 ): Promise<void> {
   const { withinMs, quietMs, servers, signal } = options;
   const pods = new Set(servers);
@@ -128,17 +123,14 @@ async function watchFirstAnswers(
     async () => {
       const log = await probe.read();
       if (log === undefined) return notYet("the pod has printed nothing");
-      const open = log.samples.filter((own) => {
-        const endMs = Math.max(0, ...own.slice(-1000).map((s) => s.sentMs));
-        const last = own.filter((s) => s.sentMs > endMs - quietMs);
-        return last.length === 0 || last.some((s) => s.outcome !== "ok" || !pods.has(s.servedBy ?? ""));
-      });
+      const open = log.samples.filter((own) => !servedFor(own, pods, quietMs));
       return open.length === 0 ? ready(undefined) : notYet(`${open.length} services lose requests`);
     },
     {
       what: "the new pod to be served",
-      withinMs: Math.max(1000, readyUnixMs + withinMs + quietMs - unixNowMs()),
-      everyMs: 1000,
+      // A service may be served at the last moment, and its quiet time ends before a read finds that.
+      withinMs: Math.max(readEveryMs, readyUnixMs + withinMs + quietMs + 2 * readEveryMs - unixNowMs()),
+      everyMs: readEveryMs,
       signal,
     },
   ).catch((error: unknown) => {
@@ -184,16 +176,17 @@ function observationsOf(history: History, options: FreshNodeOptions, of: Times):
     },
   };
   return [
-    {
-      what: `from Ready to the first answer of a global service with remote backends only${suffix}`,
-      unit: "ms",
-      value: first === undefined ? null : afterReady(window.sinceUnixMs + first),
-      ...common,
-    },
+    // The mesh's part: of the next time nearly all is the start of the pod.
     {
       what: `from the first request of a new pod to the first answer${suffix}`,
       unit: "ms",
       value: first === undefined ? null : hundredths(window.sinceUnixMs + first - history.startedAtUnixMs),
+      ...common,
+    },
+    {
+      what: `from Ready to the first answer of a global service with remote backends only${suffix}`,
+      unit: "ms",
+      value: first === undefined ? null : afterReady(window.sinceUnixMs + first),
       ...common,
     },
     { what: `requests that a new pod lost${suffix}`, unit: "requests", value: answers.lost, ...common },

@@ -19,6 +19,7 @@ import {
   captureFilter,
   dropsIn,
   endsOf,
+  leakCapture,
   readCounters,
   readPacket,
   readPid,
@@ -141,7 +142,7 @@ export class LeakWatch implements AsyncDisposable {
       throw new MeshproofError("lab-broken", `found no process of ${at.server} on ${node.name}`, {
         remedy: "run it again; `npm run mesh -- diagnose` reports the state of the pod",
       });
-    const argv = captureCommand(pid, captureFilter(place.flows, at.outside));
+    const argv = captureCommand(captureFilter(place.flows, at.outside), { ...leakCapture, pid });
     let last = "";
     const capture = execLines(node.container, argv, (line) => {
       this.#read(tap, line);

@@ -37,6 +37,11 @@ export const announcementsSchema = z.object({
 /** What Cilium's L2 announcements are decided by. */
 export type Announcements = Infer<typeof announcementsSchema>;
 
-export const deviceSchema = z.object({ name: z.string(), ips: z.array(z.string()) });
+export const deviceSchema = z.object({
+  name: z.string(),
+  ips: z.array(z.string()),
+  /** The same with the lengths of their prefixes: `172.18.0.3/16`. Absent in evidence of earlier versions. */
+  prefixes: z.array(z.string()).exactOptional(),
+});
 /** A network device of a node, with its IPv4 addresses. */
 export type NodeDevice = Infer<typeof deviceSchema>;

@@ -35,7 +35,7 @@ export const budgetsSchema = z
       .max(1)
       .default(1)
       .describe(
-        "The longest gap between two answers with a loss between them, as a share of the budget for lost time; 1: a single gap may use the whole budget.",
+        "The longest gap between two answers with a loss between them, as a share of the budget for lost time. A gap is part of the lost time, so with 1 that budget bounds it too: losing the last backend is one gap, and no figure supports a shorter one. Less suits clients that give up after a shorter silence.",
       ),
     lossBursts: z
       .number()
@@ -157,9 +157,9 @@ export const budgetsSchema = z
       .number()
       .int()
       .positive()
-      .default(90_000)
+      .default(280_000)
       .describe(
-        "A cluster died and clustermesh.cacheTTL is 0: how long it is watched that clients are still sent to it.",
+        "A cluster died and clustermesh.cacheTTL is 0: how long it is watched that clients are still sent to it. As long as losses with a cacheTTL of 30 s may last (noticeMs, 30 s and syncMs): watched for less, the two look alike.",
       ),
     baselineRuns: z
       .number()

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
-import { quantile } from "#harness/lib/stats.ts";
+import { median } from "#harness/lib/stats.ts";
 import { type ConnectionFigures, connectionFiguresSchema, type Measurement } from "./measurement.ts";
 
 export const connectionsSchema = z.array(
@@ -27,10 +27,7 @@ export function connectionsOf(measurements: readonly Measurement[]): Connections
       survived: count("survived"),
       reset: count("reset"),
       stalled: count("stalled"),
-      longestGapMedianMs: quantile(
-        all.map((c) => c.longestGapMs),
-        0.5,
-      ),
+      longestGapMedianMs: median(all.map((c) => c.longestGapMs)),
     };
   });
 }

@@ -1,10 +1,16 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
-import { quantile } from "#harness/lib/stats.ts";
+import { hundredths, median } from "#harness/lib/stats.ts";
 import { type Boundary, boundaries, type Measurement, type Phases } from "./measurement.ts";
 
 /** A link whose boundaries have a larger error than this share of it is not resolved. */
 export const resolvedShare = 0.25;
+
+/**
+ * A cause is never later than its effect. Where stamps of a boundary contradict that by more than both errors, in more
+ * than this share of the runs, its error is no bound, and no link that it begins or ends is resolved.
+ */
+export const contradictedShare = 0.05;
 
 export const accountedSchema = z.strictObject({
   /** Of the lost time of all runs together: time between boundaries that were both observed, and its error bound. */
@@ -19,6 +25,12 @@ export const accountedSchema = z.strictObject({
   runs: z.number(),
   /** Of each link, in the order of the chain; null: not resolved. */
   links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number().nullable() })),
+  /** The part of the lost time before the change of the EndpointSlice, with its error; null if that was never seen. */
+  beforeAnnounced: z
+    .strictObject({ share: z.number(), shareError: z.number(), resolved: z.boolean() })
+    .nullable(),
+  /** Boundaries with stamps later than an effect's by more than both errors: in how many runs, of those that can show it. */
+  contradicted: z.array(z.strictObject({ boundary: z.enum(boundaries), runs: z.number(), of: z.number() })),
 });
 export type Accounted = Infer<typeof accountedSchema>;
 
@@ -30,9 +42,9 @@ export function accountedOf(measurements: readonly Measurement[]): Accounted | u
     .filter((p) => p.totalMs > 0);
   if (phases.length === 0) return undefined;
   const totalMs = sum(phases.map((p) => p.totalMs));
-  const links = boundaries.flatMap((upTo) =>
-    linkOf(phases.flatMap((p) => p.links.filter((l) => l.upTo === upTo))),
-  );
+  const contradicted = contradictedIn(measurements);
+  const links = boundaries.flatMap((upTo) => linkOf(phases.flatMap(linksUpTo(upTo)), contradicted));
+  const announced = links.find((l) => l.upTo === "EndpointSlice changed");
   return {
     share: thousandths(sum(phases.map((p) => p.accountedMs)) / totalMs),
     shareError: thousandths(sum(phases.map((p) => p.accountedErrorMs)) / totalMs),
@@ -41,8 +53,42 @@ export function accountedOf(measurements: readonly Measurement[]): Accounted | u
     unobserved: phases.filter((p) => p.links.length === 0).length,
     runs: phases.length,
     links: links.map(({ upTo, medianMs }) => ({ upTo, medianMs })),
+    beforeAnnounced:
+      announced === undefined
+        ? null
+        : {
+            share: thousandths(announced.totalMs / totalMs),
+            shareError: thousandths(announced.totalErrorMs / totalMs),
+            resolved: announced.medianMs !== null,
+          },
+    contradicted,
   };
 }
+
+/** Boundaries whose stamps some runs contradict, in the order of the chain. */
+export function contradictedIn(measurements: readonly Measurement[]): Accounted["contradicted"] {
+  return boundaries.flatMap((boundary) => {
+    const late = measurements.flatMap(({ phases }) => isLate(phases.seen, boundary) ?? []);
+    const runs = late.filter(Boolean).length;
+    return runs === 0 ? [] : [{ boundary, runs, of: late.length }];
+  });
+}
+
+/** Whether a stamp is later than that of an effect by more than both errors; undefined if no effect was seen. */
+function isLate(seen: Phases["seen"], boundary: Boundary): boolean | undefined {
+  const at = seen.findIndex((s) => s.boundary === boundary);
+  const cause = seen[at];
+  if (cause?.afterMs == null) return undefined;
+  const { afterMs, errorMs } = cause;
+  const effects = seen.slice(at + 1).flatMap((s) => (s.afterMs === null ? [] : { ...s, afterMs: s.afterMs }));
+  return effects.length === 0
+    ? undefined
+    : effects.some((effect) => afterMs - effect.afterMs > errorMs + effect.errorMs);
+}
+
+/** Whether the error of a boundary's stamps is a bound. */
+export const isBounded = (boundary: Boundary, contradicted: Accounted["contradicted"]): boolean =>
+  !contradicted.some((c) => c.boundary === boundary && c.runs > contradictedShare * c.of);
 
 /**
  * From the change of the EndpointSlice to the last loss, whatever caused it, in milliseconds; a lower bound if losses were
@@ -58,22 +104,37 @@ export function announcedOf({ phases, away }: Measurement): { value: number; err
   };
 }
 
+type Link = Phases["links"][number] & { readonly from: Boundary };
+
+const linksUpTo =
+  (upTo: Boundary) =>
+  ({ links, seen }: Pick<Phases, "links" | "seen">): Link[] =>
+    links
+      .filter((l) => l.upTo === upTo)
+      .map((l) => ({ ...l, from: seen[seen.findIndex((s) => s.boundary === upTo) - 1]?.boundary ?? upTo }));
+
 /** One link of all runs together; none if no run has it. */
-function linkOf(links: readonly Phases["links"][number][]) {
+function linkOf(links: readonly Link[], contradicted: Accounted["contradicted"]) {
   const [first] = links;
   if (first === undefined) return [];
-  const lengths = links.map((l) => l.ms);
-  const totalMs = sum(lengths);
-  const resolved = isResolved(
-    lengths,
-    links.map((l) => l.errorMs),
-  );
-  return [{ upTo: first.upTo, totalMs, medianMs: resolved ? quantile(lengths, 0.5) : null }];
+  const medianMs = hundredths(median(links.map((l) => l.ms)));
+  const totalErrorMs = sum(links.map((l) => l.errorMs));
+  const resolved =
+    isResolved(medianMs, totalErrorMs / links.length) &&
+    links.every((l) => isBounded(l.from, contradicted) && isBounded(l.upTo, contradicted));
+  return [
+    {
+      ...{ upTo: first.upTo, medianMs: resolved ? medianMs : null },
+      ...{ totalMs: sum(links.map((l) => l.ms)), totalErrorMs },
+    },
+  ];
 }
 
-/** METHOD, rule 10: of times and their error bounds, together. */
-export const isResolved = (timesMs: readonly number[], errorsMs: readonly number[]): boolean =>
-  sum(errorsMs) <= resolvedShare * sum(timesMs.map(Math.abs));
+/** METHOD, rule 10: of the statistic that is published, which may be negative, and its mean error bound. */
+export const isResolved = (publishedMs: number, errorMs: number): boolean =>
+  errorMs <= resolvedShare * Math.abs(publishedMs);
+
+export const mean = (of: readonly number[]): number => sum(of) / of.length;
 
 export const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
 

@@ -92,6 +92,47 @@ test("what is accounted for is pooled, with its error and the worst run", () => 
   // 90 + 90 + 70 of 1200; the median of the shares would be 90 %.
   expect(figure?.accounted).toMatchObject({ share: 0.208, shareError: 0.015, worst: 0.07, runs: 3 });
   expect(figure?.accounted?.links).toEqual([{ upTo: "agent updated", medianMs: 90 }]);
+  expect(figure?.accounted).toMatchObject({ beforeAnnounced: null, contradicted: [] });
+});
+
+test("the median of a link is the mean of the two middle values, and resolved by its own size", () => {
+  const [figure] = figuresOf([measured(100), measured(200)], 7);
+  expect(figure?.accounted?.links).toEqual([{ upTo: "agent updated", medianMs: 135 }]);
+  // 4 ms of error: within a quarter of the mean, which the longest run decides, and not of the median of 14 ms.
+  const [skewed] = figuresOf([measured(15), measured(15), measured(1000)], 7);
+  expect(skewed?.accounted?.links).toEqual([{ upTo: "agent updated", medianMs: null }]);
+});
+
+test("a boundary that is stamped after its effect in more than a twentieth of the runs has no error bound", () => {
+  const run = (agentMs: number, bpfMs: number, stableMs: number) => {
+    const plain = measured(400);
+    const seen = [
+      { boundary: "fault begun" as const, afterMs: 0, errorMs: 0 },
+      { boundary: "agent updated" as const, afterMs: agentMs, errorMs: 1 },
+      { boundary: "BPF map changed" as const, afterMs: bpfMs, errorMs: 1 },
+      { boundary: "traffic stable" as const, afterMs: stableMs, errorMs: 1 },
+    ];
+    const link = (upTo: "agent updated" | "BPF map changed" | "traffic stable", ms: number) => ({
+      ...{ upTo, ms, errorMs: 2, resolved: true },
+    });
+    const links = [link("agent updated", 300), link("BPF map changed", 50), link("traffic stable", 50)];
+    return { ...plain, phases: { ...plain.phases, seen, links } };
+  };
+  const good = Array.from({ length: 19 }, () => run(300, 350, 400));
+  const once = figuresOf([...good, run(300, 403, 400)], 7)[0]?.accounted;
+  expect(once?.contradicted).toEqual([{ boundary: "BPF map changed", runs: 1, of: 20 }]);
+  expect(once?.links.map((l) => l.medianMs)).toEqual([300, 50, 50]);
+  // Later by no more than both errors: it was reported late, which the errors say.
+  expect(figuresOf([...good, run(300, 402, 400)], 7)[0]?.accounted?.contradicted).toEqual([]);
+  const twice = figuresOf([...good, run(300, 403, 400), run(300, 500, 400)], 7)[0]?.accounted;
+  expect(twice?.contradicted).toEqual([{ boundary: "BPF map changed", runs: 2, of: 21 }]);
+  expect(twice?.links).toEqual([
+    { upTo: "agent updated", medianMs: 300 },
+    { upTo: "BPF map changed", medianMs: null },
+    { upTo: "traffic stable", medianMs: null },
+  ]);
+  const share = twice?.resolved;
+  expect(share).toBeCloseTo((21 * 300) / (21 * 400), 2);
 });
 
 test("a link whose error exceeds a quarter of it is not resolved", () => {
@@ -146,18 +187,28 @@ test("the time after Kubernetes announced the change counts runs with losses, an
     ms: { count: 3, median: 150, largest: null, censored: 1, atLeast: { largest: 8700 } },
     ...{ errorMs: 9, resolved: true },
   });
+  // Below zero in some runs: only the signed median says how much is left.
+  const signed = figuresOf([run(300, 240), run(300, 245), run(300, 330), run(300, 335), run(300, 336)], 7)[0];
+  expect(signed?.sinceAnnounced).toMatchObject({ ms: { median: 30 }, resolved: false });
   // 10 ms, known to 9 ms.
   expect(figuresOf([run(300, 310)], 7)[0]?.sinceAnnounced?.resolved).toBe(false);
 });
 
-test("nothing lost has a bound for the share of runs that may lose requests", () => {
+test("the share of runs that may lose requests has a bound, also where nothing was lost", () => {
   const three = figuresOf(
     [1, 2, 3].map(() => exampleMeasurement()),
     7,
   )[0]?.away;
   expect(three?.lossyRuns).toBe(0);
   expect(three?.lossyBound).toBeCloseTo(0.632, 3);
-  expect(figuresOf([measured(5)], 7)[0]?.away).not.toHaveProperty("lossyBound");
+  const some = (lossy: number) =>
+    figuresOf(
+      Array.from({ length: 10 }, (_, i) => (i < lossy ? measured(5) : exampleMeasurement({ lab: "lab 1" }))),
+      7,
+    )[0]?.away?.lossyBound;
+  expect(some(2)).toBeCloseTo(0.507, 3);
+  expect(some(3)).toBeCloseTo(0.607, 3);
+  expect(some(10)).toBe(1);
 });
 
 describe("the sample of a row", () => {

@@ -4,10 +4,18 @@ import { type Distribution, distributionOf, distributionSchema } from "#harness/
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { Infer } from "#harness/lib/records.ts";
-import { hundredths, quantile } from "#harness/lib/stats.ts";
+import { hundredths, median } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
 import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
-import { accountedOf, accountedSchema, announcedOf, isResolved, sum } from "./figures-links.ts";
+import {
+  accountedOf,
+  accountedSchema,
+  announcedOf,
+  contradictedIn,
+  isBounded,
+  isResolved,
+  mean,
+} from "./figures-links.ts";
 import {
   affinities,
   type Disturbance,
@@ -49,8 +57,8 @@ const windowSchema = z.strictObject({
   latencyMaxMs: distributionSchema.exactOptional(),
   /** Runs that lost a request at the main vantage point. */
   lossyRuns: z.number(),
-  /** Without such a run: the share of runs that may lose requests nevertheless, with 95 % confidence. */
-  lossyBound: z.number().exactOptional(),
+  /** The share of all runs that may lose requests, at most: exact, with 95 % confidence if runs are independent. */
+  lossyBound: z.number(),
   /** At each run's worst vantage point, the main one included, and which was the worst of all runs. */
   worst: worstSchema,
   worstLostTime: worstSchema,
@@ -150,7 +158,7 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
       beforeMaxMs: plain(good, (m) => m.before.latency?.maxMs, seed),
       heldForMs: plain(good, (m) => m.heldForMs, seed),
     }),
-    runMs: good.length === 0 ? 0 : quantile(good.map(runMsOf), 0.5),
+    runMs: good.length === 0 ? 0 : median(good.map(runMsOf)),
     ...(calibrations.length === 0
       ? {}
       : { calibrationMs: [Math.min(...calibrations), Math.max(...calibrations)] as const }),
@@ -220,7 +228,7 @@ function windowOf(
       latencyMaxMs: plain(measurements, (m) => m[window].latency?.maxMs, seed),
     }),
     lossyRuns,
-    ...(lossyRuns === 0 ? { lossyBound: upperBound(0, measurements.length) } : {}),
+    lossyBound: upperBound(lossyRuns, measurements.length),
     worst: worstOf(measurements, window, (d) => d.outageMs, seed),
     worstLostTime: worstOf(measurements, window, (d) => d.lostTimeMs, seed),
   };
@@ -267,14 +275,15 @@ function sinceAnnouncedOf(measurements: readonly Measurement[], seed: number): F
   });
   const ms = distributionOf(seen, seed);
   if (ms === undefined) return undefined;
-  const errors = seen.map((s) => s.errorMs);
+  const errorMs = hundredths(mean(seen.map((s) => s.errorMs)));
+  const contradicted = contradictedIn(measurements);
   return {
     ms,
-    errorMs: hundredths(sum(errors) / errors.length),
-    resolved: isResolved(
-      seen.map((s) => s.value),
-      errors,
-    ),
+    errorMs,
+    resolved:
+      isResolved(ms.atLeast?.median ?? ms.median ?? 0, errorMs) &&
+      isBounded("EndpointSlice changed", contradicted) &&
+      isBounded("traffic stable", contradicted),
   };
 }
 

@@ -1,7 +1,16 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
+import {
+  attachedSchema,
+  crashSchema,
+  encryptionSchema,
+  ipamSchema,
+  loggedSchema,
+  tunnelDeviceSchema,
+} from "./agent-details.ts";
 import { announcementsSchema, balancerSchema, deviceSchema } from "./announcements.ts";
 import { objectConditionSchema, refusedRequestSchema, webhookStateSchema } from "./api-objects.ts";
+import { cidrGroupSchema, nodeConfigSchema } from "./config-objects.ts";
 import { heldCertificateSchema, tlsCertificateSchema } from "./held-certificate.ts";
 import { nodeLinksSchema, sizesSchema } from "./packet-sizes.ts";
 import { kvstoreStateSchema, sharedPortSchema } from "./shared-state.ts";
@@ -18,6 +27,8 @@ import {
   serviceEntrySchema,
 } from "./snapshot.ts";
 
+export type { Attached, Logged, TunnelDevice } from "./agent-details.ts";
+export type { CidrGroup, NodeConfig } from "./config-objects.ts";
 export { type Certificate, type HeldCertificate, heldCertificateSchema } from "./held-certificate.ts";
 export { type NodeLinkState, nodeLinksSchema, type SizedRequests, sizesSchema } from "./packet-sizes.ts";
 
@@ -56,6 +67,8 @@ const ciliumNodeStateSchema = z.object({
   ingressIps: z.array(z.string()).exactOptional(),
   /** The id of its IPsec key; 0 without one. */
   encryptionKey: z.number().exactOptional(),
+  /** The public key by which other nodes encrypt for it (its annotation `network.cilium.io/wg-pub-key`). */
+  wireguardKey: z.string().exactOptional(),
 });
 export type CiliumNodeState = Infer<typeof ciliumNodeStateSchema>;
 
@@ -91,6 +104,8 @@ const podStateSchema = z.object({
   hostNetwork: z.boolean(),
   ready: z.boolean(),
   readySinceMs: z.number().exactOptional(),
+  /** When kubelet took it. */
+  startedMs: z.number().exactOptional(),
   ending: z.boolean(),
   /** It has completed; its address may be another pod's. */
   ended: z.boolean().exactOptional(),
@@ -186,16 +201,6 @@ const ciliumEndpointStateSchema = z.object({
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
-const nodeConfigSchema = z.object({
-  namespace: z.string(),
-  name: z.string(),
-  /** A label selector of nodes. */
-  selector: z.record(z.string(), z.unknown()),
-  defaults: texts,
-});
-/** A CiliumNodeConfig: settings that override cilium-config on the nodes that it selects, when their agents start. */
-export type NodeConfig = Infer<typeof nodeConfigSchema>;
-
 const objectNameSchema = z.object({ namespace: z.string(), name: z.string() });
 
 const policyStateSchema = z.object({
@@ -209,6 +214,8 @@ const policyObjectSchema = z.object({
   /** Empty for a clusterwide policy. */
   namespace: z.string(),
   name: z.string(),
+  /** 1 while its spec was never changed. */
+  generation: z.number().exactOptional(),
   specs: z.array(z.record(z.string(), z.unknown())),
   /** Where each of `specs` is in the object: `spec`, `specs[0]`. */
   paths: z.array(z.string()).exactOptional(),
@@ -250,19 +257,6 @@ const peerWordSchema = z.object({ ...replicaPod, peer: z.string(), good: z.boole
 /** The last log line of an agent or KVStoreMesh about its connection to a peer. */
 export type PeerWord = Infer<typeof peerWordSchema>;
 
-const tunnelDeviceSchema = z.object({
-  protocol: z.enum(["vxlan", "geneve"]),
-  up: z.boolean(),
-  /** To which it sends, and at which it listens. */
-  port: z.number().exactOptional(),
-});
-/** `cilium_vxlan` or `cilium_geneve` of a node. */
-export type TunnelDevice = Infer<typeof tunnelDeviceSchema>;
-
-const attachedSchema = z.object({ device: z.string(), programs: z.array(z.string()) });
-/** Cilium's BPF programs at one device of a node, by the pins of their links. */
-export type Attached = Infer<typeof attachedSchema>;
-
 const agentStateSchema = z.object({
   node: z.string(),
   remotes: part(z.array(remoteClusterStatusSchema)),
@@ -277,6 +271,9 @@ const agentStateSchema = z.object({
   startedWith: part(texts).exactOptional(),
   /** Empty where the kernel has no links to pin (before 6.6). */
   programs: part(z.array(attachedSchema)).exactOptional(),
+  encryption: part(encryptionSchema).exactOptional(),
+  ipam: part(ipamSchema).exactOptional(),
+  logged: part(z.array(loggedSchema)).exactOptional(),
   nodeList: part(z.array(nodeEntrySchema)),
   health: part(healthReportSchema),
   services: part(z.array(serviceEntrySchema)),
@@ -347,13 +344,17 @@ const clusterSnapshotSchema = z.object({
   ciliumEndpoints: part(z.array(ciliumEndpointStateSchema)),
   /** Of the agents' image. */
   ciliumVersion: part(z.string()).exactOptional(),
+  /** Of the images of Cilium's programs, by container: `apiserver` to `1.19.1`. */
+  programVersions: part(z.record(z.string(), z.array(z.string()))).exactOptional(),
   namespaces: part(z.array(namespaceStateSchema)).exactOptional(),
   ciliumIdentities: part(z.array(identityEntrySchema)).exactOptional(),
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
   nodeConfigs: part(z.array(nodeConfigSchema)).exactOptional(),
+  cidrGroups: part(z.array(cidrGroupSchema)).exactOptional(),
   webhooks: part(z.array(webhookStateSchema)).exactOptional(),
   refusedRequests: part(z.array(refusedRequestSchema)).exactOptional(),
+  crashes: part(z.array(crashSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
   /** Of each replica that was read, where there are several: each has an etcd of its own. `kvstore` is the first. */
   kvstores: z.array(z.object({ pod: z.string(), state: kvstoreStateSchema })).exactOptional(),

@@ -47,9 +47,16 @@ import { upgradeHistoryFormat } from "./upgrade-history.ts";
 
 const source = { what: "x", remedy: "y" };
 
-/** Every record that is written to disk or sent to another process, with an arbitrary for its contents. */
 const attempts = many(fc.record({ run: fc.integer({ min: 1 }), at: text, reasons: texts }));
+const measuredOutcome = fc.constantFrom("pass", "fail", "unknown");
+const rowKey = {
+  scenario: text,
+  affinity: fc.constantFrom("local", "remote", "none"),
+  tuned: fc.boolean(),
+  application: fc.constantFrom("exits", "drains", "killed"),
+};
 
+/** Every record that is written to disk or sent to another process, with an arbitrary for its contents. */
 const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrary: fc.Arbitrary<unknown> }>> =
   {
     "lab state": { format: labStateFormat(() => "unlabelled"), arbitrary: labState },
@@ -63,32 +70,43 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
     published: {
       format: publishedFormat,
       arbitrary: fc.record({
-        schema: fc.constant(3 as const),
-        ...{ cilium: text, publishedAt: text, meshproof: text, limits: texts },
+        schema: fc.constant(4 as const),
+        ...{ cilium: text, publishedAt: text, meshproof: text, limits: texts, missingCommits: texts },
         campaigns: many(
           fc.record({
             ...{ name: text, plan: text, series: text, command: text },
+            commands: many(
+              fc.record(
+                {
+                  ...{ at: text, commit: text, reason: text, runs: fc.nat() },
+                  ended: fc.constantFrom("nothing left", "limit", "ended early", "not stated"),
+                },
+                { requiredKeys: ["at", "runs", "ended"] },
+              ),
+            ),
             rows: many(
               fc.record({
-                scenario: text,
-                affinity: fc.constantFrom("local", "remote", "none"),
-                application: fc.constantFrom("exits", "drains", "killed"),
+                ...rowKey,
                 ...{ runs: fc.integer({ min: 1 }), labs: fc.integer({ min: 1 }) },
-                ...{ tuned: fc.boolean(), givenUp: fc.nat() },
-                ...{ withoutFigure: attempts, notPassed: attempts },
+                ...{ givenUp: fc.nat(), withoutFigure: attempts },
               }),
             ),
           }),
         ),
+        budgets: many(fc.record({ ...rowKey, awayMs: many(number), backMs: many(number) })),
+        judged: many(
+          fc.record({
+            ...rowKey,
+            ...{ runId: text, at: text, run: fc.integer({ min: 1 }), reasons: texts },
+            ...{ was: measuredOutcome, now: measuredOutcome },
+          }),
+        ),
         spoiled: many(
           fc.record({
-            scenario: text,
-            affinity: fc.constantFrom("local", "remote", "none"),
-            tuned: fc.boolean(),
-            application: fc.constantFrom("exits", "drains", "killed"),
+            ...rowKey,
             runId: text,
             at: text,
-            outcome: fc.constantFrom("pass", "fail", "unknown"),
+            outcome: measuredOutcome,
             why: texts,
             outageMs: fc.nat(),
             censored: fc.boolean(),
@@ -217,7 +235,7 @@ describe("a newer version is refused with an error that names it", () => {
     ["fault journal", journalEntryFormat, { version: 2 }],
     ["run record", runRecordFormat, { schema: 2 }],
     ["certificate", certificateFormat, { apiVersion: "meshproof/v3" }],
-    ["published", publishedFormat, { schema: 4 }],
+    ["published", publishedFormat, { schema: 5 }],
     ["progress of prove", proofFormat("r"), { schema: 2 }],
     ["bundle", bundleManifestFormat, { meshproofBundle: 2 }],
     ["archive", archiveManifestFormat, { meshproofArchive: 2 }],

@@ -32,18 +32,28 @@ const otherRows: SampleSize = { runs: 10, labs: 3 };
 
 /** The least runs and labs of a row. */
 export function leastSample(f: Kind & Pick<Figure, "runMs">): SampleSize {
-  if (isHeadline(f)) return { runs: 20, labs: 5 };
-  return isLong(f) ? { runs: 5, labs: 2 } : otherRows;
+  return isHeadline(f) ? { runs: 20, labs: 5 } : leastOf(f.runMs);
 }
+
+/** The least runs and labs of a row that is none of the headlines, by the milliseconds that one run takes. */
+export const leastOf = (runMs: number): SampleSize => (runMs > longRunMs ? { runs: 5, labs: 2 } : otherRows);
 
 /** Whether a row of long runs is too small a sample for a median, and shows the largest value alone. */
 export const showsLargestOnly = (f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): boolean =>
-  isLong(f) && (f.runs < otherRows.runs || f.labs < otherRows.labs);
+  isLong(f) && isBelow(f, otherRows);
+
+/** The same for a row that is none of the headlines. */
+export const isTooSmallForMedian = (f: SampleSize & Pick<Figure, "runMs">): boolean =>
+  f.runMs > longRunMs && isBelow(f, otherRows);
 
 /** What a row says if its sample is too small; undefined otherwise. */
-export function tooFewRuns(f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): string | undefined {
-  const least = leastSample(f);
-  return f.runs >= least.runs && f.labs >= least.labs
-    ? undefined
-    : `too few runs (${f.runs} of ${least.runs}, from ${f.labs} of ${least.labs} labs)`;
-}
+export const tooFewRuns = (f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): string | undefined =>
+  tooFewOf(f, leastSample(f));
+
+/** What a sample says that is smaller than `least`; undefined for any other. */
+export const tooFewOf = (f: SampleSize, least: SampleSize): string | undefined =>
+  isBelow(f, least)
+    ? `too few runs (${f.runs} of ${least.runs}, from ${f.labs} of ${least.labs} labs)`
+    : undefined;
+
+const isBelow = (f: SampleSize, least: SampleSize): boolean => f.runs < least.runs || f.labs < least.labs;

@@ -10,6 +10,8 @@ const sharedNodeSchema = z.object({
   podCidrs: z.array(z.string()),
   healthIps: z.array(z.string()),
   ingressIps: z.array(z.string()),
+  /** Its public key; absent without WireGuard. */
+  wireguardKey: z.string().exactOptional(),
 });
 export type SharedNode = Infer<typeof sharedNodeSchema>;
 
@@ -91,6 +93,11 @@ export const kvstoreStateSchema = z.object({
   configs: z.record(z.string(), clusterConfigSchema),
   /** Keys whose value is of another form, or of another object than the key: agents refuse them too. */
   malformed: z.array(z.object({ key: z.string(), why: z.string() })),
+  /**
+   * What its writers say is complete: keys under `cilium/synced/`, such as `c2/cilium/state/services/v1`. Absent in
+   * evidence of earlier versions.
+   */
+  synced: z.array(z.string()).exactOptional(),
 });
 /** The contents of a cluster's kvstore. */
 export type KvstoreState = Infer<typeof kvstoreStateSchema>;

@@ -42,6 +42,8 @@ const noteSchema = z.strictObject({
    * every lab changes; `other`: the rest.
    */
   part: z.enum(differenceParts),
+  /** Of a file of which it is not known to which cluster it belongs. */
+  ofNoCluster: z.literal(true).exactOptional(),
 });
 /** What reading or rebuilding a cluster changes, before it is known of which cluster. */
 export type Note = Infer<typeof noteSchema>;

@@ -19,7 +19,9 @@ const observationSchema = z.object({
   unit: z.enum(["ms", "share", "requests"]),
   value: number.nullable().describe("Null: it did not happen in `watchedMs`."),
   watchedMs: number.describe("How long it was watched for; with value null, the true value is larger."),
-  errorMs: number.describe("Bound of the error: the interval between requests, and the clocks' difference."),
+  errorMs: number.describe(
+    "Bound of the instrument's error: the interval between requests, and the clocks' difference. A change that took time (`evidence.stoppedMs`) adds that time.",
+  ),
   of: z.string().describe("The cluster that changed."),
   at: z.string().describe("The vantage point: `cluster/node`."),
   round: z.number().int().positive(),
@@ -39,6 +41,10 @@ const proberSchema = z.object({
   latenessMaxMs: number,
   clockErrorMs: number,
 });
+/** The error bound of an observed time, in milliseconds: the instrument's, and how long the change itself took. */
+export const errorBoundMs = ({ errorMs, evidence }: Pick<Observation, "errorMs" | "evidence">): number =>
+  errorMs + (evidence?.stoppedMs ?? 0);
+
 /** The instrument itself: METHOD's limits decide whether figures may be published. */
 export type ProberQuality = Infer<typeof proberSchema>;
 

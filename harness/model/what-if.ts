@@ -7,6 +7,8 @@ export interface UserPolicy {
   /** Empty for a clusterwide policy. */
   readonly namespace: string;
   readonly name: string;
+  /** How often an API server has stored another spec of it; absent if it is not known. */
+  readonly generation?: number;
   readonly specs: readonly { readonly path: string; readonly spec: Readonly<Record<string, unknown>> }[];
 }
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { hundredths, quantile } from "#harness/lib/stats.ts";
+import { hundredths, median } from "#harness/lib/stats.ts";
 import type { Calibration } from "#harness/model/lab-state.ts";
 
 /** Never change these three: the times of labs would no longer be comparable. */
@@ -39,12 +39,7 @@ export async function calibrate(times = repetitions): Promise<Calibration> {
     server.close();
   }
   return {
-    medianMs: hundredths(
-      quantile(
-        runs.map((r) => r.cpuMs + r.requestsMs),
-        0.5,
-      ),
-    ),
+    medianMs: hundredths(median(runs.map((r) => r.cpuMs + r.requestsMs))),
     runs,
   };
 }

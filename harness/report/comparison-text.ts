@@ -18,25 +18,31 @@ export interface ShownComparison {
       readonly smallestP: number;
       readonly unit: "lab" | "run";
     } | null;
+    readonly refused: string | null;
   }[];
   readonly differences: readonly string[];
 }
 
 /** Two runs or campaigns side by side, for a terminal. */
 export function comparisonLines({ names, errorRate, rows, differences }: ShownComparison): string[] {
-  const byRun = rows.some((r) => r.compared?.unit === "run");
+  const by = (unit: "lab" | "run") => rows.filter((r) => r.compared?.unit === unit).length;
   return [
     ...textTable([
       ["lost time, median (interval)", `A: ${names[0]}`, `B: ${names[1]}`, "B is"],
       ...rows.map((r) => [titleOf(r), sideText(r.figures[0]), sideText(r.figures[1]), resultText(r)]),
     ]),
     "",
-    `Permutation test on medians of lost time. Of each row: error rate ${errorRate * 100} %, so of ${rows.length} rows without a difference ${(rows.length * errorRate).toFixed(2)} show one on average.`,
-    ...(byRun
-      ? [
-          "Permuted by run: too few labs to permute whole labs, so that a difference between labs counts as one.",
-        ]
-      : []),
+    "Permutation test on medians of lost time.",
+    ...(by("lab") === 0
+      ? []
+      : [
+          `By lab: error rate ${errorRate * 100} % of each row, so of ${by("lab")} such rows without a difference ${(by("lab") * errorRate).toFixed(2)} show one on average.`,
+        ]),
+    ...(by("run") === 0
+      ? []
+      : [
+          `By run: there are too few labs to permute whole labs, so that a difference between labs counts as one, and the error rate is ${errorRate * 100} % only if labs do not differ.`,
+        ]),
     differences.length === 0
       ? "The settings are equal."
       : `The settings differ in (A, B): ${differences.join("; ")}`,
@@ -51,7 +57,7 @@ const titleOf = (r: ShownComparison["rows"][number]): string =>
     ...(r.tuned === null ? [] : [r.tuned ? "tuned" : "untuned"]),
   ].join(", ");
 
-/** A side with several settings or sources is compared as one sample, but its figures stay apart. */
+/** The figures of a side with several settings or sources stay apart. */
 function sideText(figures: readonly Figure[]): string {
   if (figures.length === 0) return "none";
   return figures
@@ -62,8 +68,8 @@ function sideText(figures: readonly Figure[]): string {
     .join("; ");
 }
 
-function resultText({ compared }: ShownComparison["rows"][number]): string {
-  if (compared === null) return "";
+function resultText({ compared, refused }: ShownComparison["rows"][number]): string {
+  if (compared === null) return refused === null ? "" : `not compared: ${refused}`;
   return compared.result === "unknown"
     ? `unknown: too few runs (p is at least ${compared.smallestP.toPrecision(2)})`
     : `${compared.result} (p = ${compared.p.toPrecision(2)}, by ${compared.unit})`;

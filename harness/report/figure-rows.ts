@@ -1,4 +1,5 @@
 import { distributionOf } from "#harness/lib/distribution.ts";
+import { given } from "#harness/lib/given.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { slowMs } from "#harness/model/measurement.ts";
 import {
@@ -14,11 +15,15 @@ import {
 import { isHeadline, tooFewRuns } from "#harness/model/sample-size.ts";
 import {
   accountedText,
+  beforeAnnouncedText,
+  budgetText,
   counts,
+  failedText,
   largestText,
+  lossOr,
+  lossyText,
   medianAndLargest,
   medianThenLargest,
-  noneLost,
   outageText,
   sinceAnnouncedText,
   worstText,
@@ -29,6 +34,9 @@ import { bootstrapSeed } from "./measurements-html.ts";
 export interface PublishedRow {
   readonly row: Row;
   readonly headline: boolean;
+  readonly figure?: Figure;
+  /** For lost time at the main vantage point during the fault, in milliseconds. */
+  readonly budgetMs?: number;
 }
 
 /** The rows of a version, headline rows first. */
@@ -38,7 +46,10 @@ export function rowsOf(published: Published): PublishedRow[] {
     (planned) => !figures.some((f) => isSameRow(f, planned)),
   );
   const all = [
-    ...figures.map((f) => ({ row: rowOf(f, published), headline: isHeadline(f) })),
+    ...figures.map((f) => ({
+      ...{ row: rowOf(f, published), headline: isHeadline(f), figure: f },
+      ...given({ budgetMs: published.budgets.find((b) => isSameRow(b, f))?.awayMs[0] }),
+    })),
     ...empty.map((planned) => ({ row: emptyRow(planned, published), headline: isHeadline(planned) })),
   ];
   return [...all.filter((r) => r.headline), ...all.filter((r) => !r.headline)];
@@ -57,39 +68,50 @@ function emptyRow(planned: PlannedRow, published: Published): Row {
   return {
     ...blank,
     ...keyCells(planned, published),
-    n: ["0 from 0 labs", ...leftOutText(planned, published)].join("; "),
+    n: "0 from 0 labs",
     "failed of n": "0 of 0",
+    notes: leftOutText(planned, published).join("; "),
   };
 }
 
 function rowOf(f: Figure, published: Published): Row {
   const { away, back } = f;
+  const budgets = published.budgets.find((b) => isSameRow(b, f));
+  const changed = changedText(f, published);
   return {
     ...keyCells(f, published),
-    n: sampleText(f, published),
-    "failed of n": `${f.failed} of ${f.runs}${f.undecided === 0 ? "" : `; ${f.undecided} undecided`}`,
+    n: sampleText(f),
+    "failed of n": [failedText(f), (budgets && budgetText(budgets)) ?? [], changed ?? []].flat().join("; "),
+    "lost something": away === undefined ? "" : lossyText(away),
+    "lost time, median (largest)": away === undefined ? "" : lossOr(f, away, away.lostTimeMs),
     "outage, median (interval)": away === undefined ? "" : outageText(f, away),
     largest: away === undefined ? "" : largestText(away.outageMs),
-    "lost time, median (largest)": away === undefined ? "" : medianAndLargest(f, away.lostTimeMs),
     "worst vantage point": away === undefined ? "" : worstText(f, away),
-    "slow answers": away === undefined ? "" : counts(f, away.slow),
-    "after healing, median (largest)":
-      back === undefined ? "" : (noneLost(back) ?? medianAndLargest(f, back.outageMs)),
+    "lost something after healing": back === undefined ? "" : lossyText(back),
+    "after healing, median (largest)": back === undefined ? "" : lossOr(f, back, back.outageMs),
     "worst vantage point after healing": back === undefined ? "" : worstText(f, back),
+    "slow answers": away === undefined ? "" : counts(f, away.slow),
     "held for": f.heldForMs === undefined ? "" : medianAndLargest(f, f.heldForMs),
-    "accounted for": accountedText(f),
+    Kubernetes: f.setting.kubernetes,
+    "before Kubernetes announced it": beforeAnnouncedText(f),
     "after Kubernetes announced it": sinceAnnouncedText(f),
+    "accounted for": accountedText(f),
+    notes: [...leftOutText(f, published), ...saturatedText(f)].join("; "),
   };
 }
 
-function sampleText(f: Figure, published: Published): string {
+/** How many verdicts the present rule changes; the page lists them. */
+function changedText(row: RowKey, { judged }: Published): string | undefined {
+  const changed = judged.filter((j) => isSameRow(j, row) && j.was !== j.now).length;
+  return changed === 0 ? undefined : `${changed} judged otherwise when measured`;
+}
+
+function sampleText(f: Figure): string {
   const [fewest, most] = f.runsOfLab;
   const uneven = fewest === most ? "" : ` (${fewest} to ${most} each)`;
   return [
     `${f.runs} from ${f.labs} lab${f.labs === 1 ? "" : "s"}${uneven}`,
-    ...leftOutText(f, published),
     ...[tooFewRuns(f) ?? []].flat(),
-    ...saturatedText(f),
   ].join("; ");
 }
 

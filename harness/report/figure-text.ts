@@ -1,6 +1,8 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import type { MedianInterval } from "#harness/lib/median-interval.ts";
+import { percentUp } from "#harness/lib/stats.ts";
 import type { Figure, WindowFigures } from "#harness/model/figures.ts";
+import type { RowBudgets } from "#harness/model/published.ts";
 import { showsLargestOnly } from "#harness/model/sample-size.ts";
 
 /** Words for figures, the same in tables, pages and on the terminal. */
@@ -22,8 +24,12 @@ function valueText(d: Distribution, which: "median" | "p95" | "largest"): string
   if (least === undefined) return duration(value ?? 0);
   const notOver = `[${d.censored} of ${d.count} not over]`;
   if (value === null) return `≥ ${duration(least)} ${notOver}`;
-  return least < value ? `${duration(least)} to ${duration(value)} ${notOver}` : duration(value);
+  const span = spanText(duration(Math.min(least, value)), duration(value));
+  return span === duration(value) ? span : `${span} ${notOver}`;
 }
+
+/** One value where both ends read the same. */
+const spanText = (from: string, to: string): string => (from === to ? to : `${from} to ${to}`);
 
 export const largestValue = (d: Distribution): string => valueText(d, "largest");
 
@@ -31,7 +37,7 @@ function intervalText({ kind, low, high, coverage }: MedianInterval, d: Distribu
   const least = d.atLeast?.low ?? low ?? 0;
   const most = high === null ? `≥ ${duration(d.atLeast?.high ?? 0)}` : duration(high);
   const name = kind === "bootstrap" ? "bootstrap" : `range of ${d.labs} labs`;
-  return `${duration(least)} to ${most}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
+  return `${spanText(duration(least), most)}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
 }
 
 /** The median and its interval, of which it says the kind and the coverage. */
@@ -40,26 +46,37 @@ export function medianText(d: Distribution): string {
   return `${valueText(d, "median")} (${interval})`;
 }
 
-/** `none lost in 20 runs`, with the share of runs that may lose requests nevertheless. */
-export function noneLost(w: WindowFigures): string | undefined {
-  return w.lossyBound === undefined
+/** `2 of 10 (up to 51 %)`: runs that lost a request at the main vantage point, and the share of all runs that may. */
+export const lossyText = ({ lossyRuns, lossyBound, lost }: WindowFigures): string =>
+  `${lossyRuns} of ${lost.count}${lossyBound >= 1 ? "" : ` (up to ${percentUp(lossyBound)} %)`}`;
+
+/** Of a row without a loss, for texts that do not say in how many runs something was lost. */
+export const noneLost = (w: WindowFigures): string | undefined =>
+  w.lossyRuns > 0
     ? undefined
-    : `none lost in ${w.lost.count} runs (up to ${percent(w.lossyBound)} of runs may lose some)`;
-}
+    : `none lost in ${w.lost.count} runs (up to ${percentUp(w.lossyBound)} % of runs may lose some)`;
 
 /** The outage of a row. */
-export function outageText(f: Figure, w: WindowFigures): string {
-  return noneLost(w) ?? (showsLargestOnly(f) ? "see largest" : medianText(w.outageMs));
-}
+export const outageText = (f: Figure, w: WindowFigures): string =>
+  w.lossyRuns === 0 ? "none lost" : showsLargestOnly(f) ? "see largest" : medianText(w.outageMs);
 
-/** The largest value and, from 20 values on, p95. */
+/** The largest value and, from 20 values on, p95, by its rank: of 20 it is the second largest. */
 export function largestText(d: Distribution): string {
-  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95")}`;
+  const rank = ordinal(Math.ceil(0.95 * d.count));
+  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95")} (${rank} of ${d.count})`;
   return `${largestValue(d)}, of ${d.count}${tail}`;
 }
 
+const suffixes: Readonly<Record<string, string>> = { one: "st", two: "nd", few: "rd" };
+const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
+const ordinal = (n: number): string => `${n}${suffixes[ordinals.select(n)] ?? "th"}`;
+
 export const medianThenLargest = (d: Distribution): string =>
   `median ${valueText(d, "median")}, largest ${largestValue(d)}`;
+
+/** Median and largest of losses in a window. */
+export const lossOr = (f: Figure, w: WindowFigures, d: Distribution): string =>
+  w.lossyRuns === 0 ? "none lost" : medianAndLargest(f, d);
 
 /** `430 ms (512 ms)`, or only the largest where the sample is too small for a median. */
 export function medianAndLargest(f: Figure, d: Distribution): string {
@@ -76,7 +93,15 @@ export function worstText(f: Figure, { worst, worstLostTime }: WindowFigures): s
 }
 
 /** Nodes are named `<lab>--<cluster>-<role>`; labs of a campaign have generated names. */
-const withoutLab = (title: string): string => title.replaceAll(/\b\S+--(?=\S)/g, "");
+export const withoutLab = (title: string): string => title.replaceAll(/\b\S+--(?=\S)/g, "");
+
+/** How much of the lost time lies before Kubernetes announced the change. */
+export function beforeAnnouncedText({ accounted }: Figure): string {
+  if (accounted === undefined) return "no outage";
+  if (accounted.beforeAnnounced === null) return "not observed";
+  const { share, shareError, resolved } = accounted.beforeAnnounced;
+  return `${resolved ? "" : "not resolved: "}${percent(share)} ± ${percent(shareError)}`;
+}
 
 /** How long losses went on after Kubernetes had announced the change; METHOD, rule 10, for its error. */
 export function sinceAnnouncedText(f: Figure): string {
@@ -98,4 +123,28 @@ export function accountedText({ accounted }: Figure): string {
   if (unobserved === runs) return "not observed";
   const without = unobserved === 0 ? "" : `, ${unobserved} of ${runs} runs without a link`;
   return `${percent(share)} ± ${percent(shareError)}, worst run ${percent(worst)}; resolved ${percent(resolved)}${without}`;
+}
+
+/** `9 of 20 (9 of 17 decided); 3 undecided`: a run that is not decided has neither passed nor failed. */
+export const failedText = ({
+  failed,
+  runs,
+  undecided,
+}: Pick<Figure, "failed" | "runs" | "undecided">): string =>
+  undecided === 0
+    ? `${failed} of ${runs}`
+    : `${failed} of ${runs} (${failed} of ${runs - undecided} decided); ${undecided} undecided`;
+
+/** `budget 5000 ms (0 ms for some clients), after healing 2000 ms`; undefined if no window was judged. */
+export function budgetText({ awayMs, backMs }: Pick<RowBudgets, "awayMs" | "backMs">): string | undefined {
+  const [away, back] = [awayMs, backMs].map(budgetsText);
+  if (away === undefined) return back === undefined ? undefined : `after healing: budget ${back}`;
+  return `budget ${away}${back === undefined || back === away ? "" : `, after healing ${back}`}`;
+}
+
+function budgetsText([main, ...others]: readonly number[]): string | undefined {
+  if (main === undefined) return undefined;
+  return others.length === 0
+    ? `${main} ms`
+    : `${main} ms (${others.map((ms) => `${ms} ms`).join(" or ")} for some clients)`;
 }

@@ -1,14 +1,19 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import type { Figure, WindowFigures } from "#harness/model/figures.ts";
+import { contradictedShare } from "#harness/model/figures-links.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import {
   accountedText,
+  beforeAnnouncedText,
   counts,
   duration,
+  failedText,
   largestText,
+  lossOr,
+  lossyText,
   medianAndLargest,
-  noneLost,
   outageText,
+  percent,
   sinceAnnouncedText,
   worstText,
 } from "./figure-text.ts";
@@ -25,10 +30,10 @@ ${table(["runs", "failed", "outage, median (interval)", "largest", "lost time, m
 <h3>By target cluster</h3>
 ${table(["outage, median (largest)"], figures, byTarget)}
 <h3>What was lost during the fault</h3>
-<p>Median over the runs (largest of them); first and last loss of the runs that lost a request, counted from the fault; kinds are sums over all runs. A window that ends while requests are lost gives lower bounds.</p>
+<p>Runs with a loss: up to this share of all runs may lose something, with 95 % confidence if runs are independent. Median over the runs (largest of them); first and last loss of the runs that lost a request, counted from the fault; kinds are sums over all runs. A window that ends while requests are lost gives lower bounds.</p>
 ${table(["runs with a loss", "requests lost", "bursts", "first loss", "last loss", "longest gap", "by kind"], figures, lossesOf)}
 <h3>After healing</h3>
-${table(["watched for", "outage, median (largest)", "lost time, median (largest)", "requests lost", "bursts", "by kind", "worst vantage point"], figures, afterHealing)}
+${table(["watched for", "runs with a loss", "outage, median (largest)", "lost time, median (largest)", "requests lost", "bursts", "by kind", "worst vantage point"], figures, afterHealing)}
 <h3>Latency</h3>
 <p>From the time at which a request was due, median over the runs (largest of them). Slow: answered after more than 250 ms; slow answers are not lost.</p>
 ${table(
@@ -42,9 +47,15 @@ ${table(
   latencies,
 )}
 <h3>Which link took the time</h3>
-<p>Accounted for: time between boundaries that were both observed, of the lost time of all runs together, with its error. A link whose error exceeds a quarter of it is not resolved.</p>
+<p>Accounted for: time between boundaries that were both observed, of the lost time of all runs together, with its error. A link is not resolved if its mean error exceeds a quarter of its median, or if one of its ends was stamped later than an effect of it, by more than both errors, in more than ${percent(contradictedShare)} of the runs: that error is no bound.</p>
 ${table(
-  ["median of each link", "accounted for", "after Kubernetes announced it"],
+  [
+    "median of each link",
+    "stamped after an effect",
+    "accounted for",
+    "before Kubernetes announced it",
+    "after Kubernetes announced it",
+  ],
   figures.filter((f) => f.accounted !== undefined),
   links,
 )}
@@ -75,13 +86,13 @@ const namesOf = (f: Figure): string[] => [
 function duringFault(f: Figure): string[] {
   const { away } = f;
   const runs = `${f.runs}${f.unknown > 0 ? ` (+${f.unknown} unknown)` : ""} from ${f.labs} lab${f.labs === 1 ? "" : "s"}`;
-  if (away === undefined) return [runs, `${f.failed}`, none, none, none, none, none];
+  if (away === undefined) return [runs, failedText(f), none, none, none, none, none];
   return [
     runs,
-    `${f.failed}`,
+    failedText(f),
     outageText(f, away),
     largestText(away.outageMs),
-    medianAndLargest(f, away.lostTimeMs),
+    lossOr(f, away, away.lostTimeMs),
     worstText(f, away),
     f.heldForMs === undefined ? none : medianAndLargest(f, f.heldForMs),
   ];
@@ -97,7 +108,7 @@ function lossesOf(f: Figure): string[] {
   const { away } = f;
   if (away === undefined) return [none, none, none, none, none, none, none];
   return [
-    `${away.lossyRuns} of ${f.runs}`,
+    lossyText(away),
     counts(f, away.lost),
     counts(f, away.bursts),
     ms(f, away.firstLossMs),
@@ -109,11 +120,12 @@ function lossesOf(f: Figure): string[] {
 
 function afterHealing(f: Figure): string[] {
   const { back } = f;
-  if (back === undefined) return [none, none, none, none, none, none, none];
+  if (back === undefined) return [none, none, none, none, none, none, none, none];
   return [
     ms(f, back.windowMs),
-    noneLost(back) ?? medianAndLargest(f, back.outageMs),
-    medianAndLargest(f, back.lostTimeMs),
+    lossyText(back),
+    lossOr(f, back, back.outageMs),
+    lossOr(f, back, back.lostTimeMs),
     counts(f, back.lost),
     counts(f, back.bursts),
     kinds(back),
@@ -145,7 +157,14 @@ function links(f: Figure): string[] {
   const texts = (f.accounted?.links ?? []).map(
     (l) => `${l.upTo}: ${l.medianMs === null ? "not resolved" : duration(l.medianMs)}`,
   );
-  return [texts.join("; "), accountedText(f), sinceAnnouncedText(f)];
+  const late = (f.accounted?.contradicted ?? []).map((c) => `${c.boundary}: ${c.runs} of ${c.of}`);
+  return [
+    texts.join("; "),
+    late.join("; ") || none,
+    accountedText(f),
+    beforeAnnouncedText(f),
+    sinceAnnouncedText(f),
+  ];
 }
 
 function connectionTable(figures: readonly Figure[]): string {

@@ -1,5 +1,13 @@
 import type { Figure } from "#harness/model/figures.ts";
-import { accountedText, largestText, medianAndLargest, medianText, noneLost } from "./figure-text.ts";
+import {
+  accountedText,
+  failedText,
+  largestText,
+  lossyText,
+  medianAndLargest,
+  medianText,
+  noneLost,
+} from "./figure-text.ts";
 
 /** The distributions as lines of text, one per scenario and affinity. */
 export function figureLines(figures: readonly Figure[]): string[] {
@@ -10,9 +18,9 @@ export function figureLines(figures: readonly Figure[]): string[] {
       away === undefined
         ? "no figure"
         : (noneLost(away) ??
-          `outage median ${medianText(away.outageMs)}, largest ${largestText(away.outageMs)}; lost time ${medianAndLargest(f, away.lostTimeMs)}`);
+          `lost something in ${lossyText(away)}; outage median ${medianText(away.outageMs)}, largest ${largestText(away.outageMs)}; lost time ${medianAndLargest(f, away.lostTimeMs)}`);
     const extra = [
-      `${f.failed} of ${f.runs} failed`,
+      `failed: ${failedText(f)}`,
       ...(f.unknown > 0 ? [`${f.unknown} unknown`] : []),
       ...(f.accounted === undefined ? [] : [`accounted for: ${accountedText(f)}`]),
     ];

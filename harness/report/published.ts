@@ -1,11 +1,10 @@
-import { markdownTable } from "markdown-table";
-import { quantile } from "#harness/lib/stats.ts";
+import { median } from "#harness/lib/stats.ts";
 import { type Figure, figuresOf, labOf } from "#harness/model/figures.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
-import { columns, type Published, type Row, rowNameOf } from "#harness/model/published.ts";
+import { columns, type JudgedRun, type Published, rowNameOf } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { rowsOf } from "./figure-rows.ts";
-import { duration } from "./figure-text.ts";
+import { duration, withoutLab } from "./figure-text.ts";
 import { figuresHtml } from "./figures-html.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
 import { style } from "./style.ts";
@@ -41,14 +40,17 @@ export function publishedHtml(published: Published): string {
     rowsOf(published).map(({ row }) => columns.map((c) => row[c])),
   )}
 ${figuresHtml(figures, measurements)}
-${attemptsHtml(published, "notPassed", "Runs that failed or are undecided, with the first budget that each missed")}
-${attemptsHtml(published, "withoutFigure", "Attempts without a figure")}
+${judgedHtml(published)}
+${attemptsHtml(published)}
 ${spoiledHtml(published)}</section></body></html>
 `;
 }
 
 /** Each setting, by its hash, with the range of its labs' calibration task. */
-function settingsHtml({ meshproof, campaigns, measurements }: Published, figures: readonly Figure[]): string {
+function settingsHtml(
+  { meshproof, missingCommits, campaigns, measurements }: Published,
+  figures: readonly Figure[],
+): string {
   const settings = Map.groupBy(figures, (f) => `${f.settingHash} ${f.sourceHash}`);
   const lines = [...settings.values()].flatMap((of) => {
     const [f] = of;
@@ -66,7 +68,7 @@ function settingsHtml({ meshproof, campaigns, measurements }: Published, figures
   });
   const times = measurements.map((m) => m.at).sort();
   const commits = [...new Set(measurements.flatMap((m) => m.campaign?.commit ?? []))];
-  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)} (commits of equal sources; one that only holds a series may be missing in this repository); series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
+  return `<ul>${lines.join("\n")}</ul><p>Measured by Meshproof ${commits.map(escapeHtml).join(", ")}, published by ${escapeHtml(meshproof)} (commits of equal sources${missingCommits.length === 0 ? "" : `; this repository does not have ${missingCommits.map(escapeHtml).join(", ")}, so nothing shows what it changed besides them`}); series ${campaigns.map(({ series }) => escapeHtml(series)).join(", ")}.</p>
 <p>From ${escapeHtml(times[0] ?? "")} to ${escapeHtml(times.at(-1) ?? "")}, on one host: intervals cover labs, not days or machines, and assume that labs differ by chance only. The table shows where they do not.</p>
 <h3>Each lab, in the order of time</h3>${wideTextTable(labColumns, labRows(measurements))}`;
 }
@@ -77,6 +79,7 @@ const labColumns = [
   "from",
   "runs",
   "failed",
+  "undecided",
   "calibration task",
   "p99 before the fault, median",
 ];
@@ -92,33 +95,41 @@ function labRows(measurements: readonly Measurement[]): string[][] {
         m?.tuned === true ? "tuned" : "untuned",
         of.map((run) => run.at).sort()[0] ?? "",
         `${of.length}`,
-        `${of.filter((run) => run.outcome === "fail").length}`,
+        ...["fail", "unknown"].map((outcome) => `${of.filter((run) => run.outcome === outcome).length}`),
         m?.calibrationMs === undefined ? "not timed" : duration(m.calibrationMs),
-        p99.length === 0 ? "none answered" : duration(quantile(p99, 0.5)),
+        p99.length === 0 ? "none answered" : duration(median(p99)),
       ];
     })
     .sort((a, b) => ((a[2] ?? "") < (b[2] ?? "") ? -1 : 1));
 }
 
-/** Runs by name, with the reasons that the journal has. */
-function attemptsHtml(
-  { campaigns, measurements }: Published,
-  of: "notPassed" | "withoutFigure",
-  title: string,
-): string {
-  const attempts = campaigns.flatMap(({ name, rows }) =>
+function judgedHtml({ judged, measurements }: Published): string {
+  const title = "Runs that failed or are undecided, and those whose verdict the present rule changes";
+  if (judged.length === 0) return `<p>${title}: none.</p>`;
+  return `<h3>${title}</h3><p>Every loss record is judged by the rule of the commit that published; the verdict of the time of measuring stands in the series.</p>${listHtml(
+    judged.map((run) => {
+      const measured = measurements.find((m) => m.runId === run.runId && m.at === run.at);
+      return `${judgedText(run)}${measured === undefined ? "" : aboutRun(measured)}`;
+    }),
+  )}`;
+}
+
+const verdictWords = { pass: "passed", fail: "failed", unknown: "undecided" } as const;
+
+/** `scale to zero, local, exits, tuned, run 3, AT: failed -> undecided: REASONS`. */
+export function judgedText(run: JudgedRun): string {
+  const { was, now, at, reasons } = run;
+  const verdict = was === now ? verdictWords[now] : `${verdictWords[was]} -> ${verdictWords[now]}`;
+  return `${rowNameOf(run)}, run ${run.run}, ${at}: ${[verdict, withoutLab(reasons.join("; "))].filter((t) => t !== "").join(": ")}`;
+}
+
+function attemptsHtml({ campaigns }: Published): string {
+  const title = "Attempts without a figure";
+  const attempts = campaigns.flatMap(({ rows }) =>
     rows.flatMap((row) =>
-      row[of].map(({ run, at, reasons }) => {
-        const own = measurements.find(
-          (m) =>
-            m.campaign?.name === name &&
-            m.campaign.run === run &&
-            m.scenario === row.scenario &&
-            m.affinity === row.affinity &&
-            (m.application ?? row.application) === row.application,
-        );
-        return `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}${own === undefined ? "" : aboutRun(own)}`;
-      }),
+      row.withoutFigure.map(
+        ({ run, at, reasons }) => `${rowNameOf(row)}, run ${run}, ${at}: ${reasons.join("; ")}`,
+      ),
     ),
   );
   if (attempts.length === 0) return `<p>${title}: none.</p>`;
@@ -126,16 +137,11 @@ function attemptsHtml(
 }
 
 /** What decides whether the machine may be the cause, and where most was lost. */
-function aboutRun({ before, away, others, undecided, outcome }: Measurement): string {
+function aboutRun({ before, away, others }: Measurement): string {
   const points = [{ ...away, title: "the main vantage point" }, ...others];
   const worst = points.reduce((most, p) => (p.lostTimeMs > most.lostTimeMs ? p : most));
   const p99 = before.latency?.p99Ms;
-  return ` (${[
-    outcome === "unknown" || undecided !== undefined ? "undecided" : "failed",
-    ...(undecided ?? []),
-    `p99 before the fault ${p99 === undefined ? "unknown" : duration(p99)}`,
-    `most lost time during the fault: ${duration(worst.lostTimeMs)}, ${worst.title}`,
-  ].join("; ")})`;
+  return ` (p99 before the fault ${p99 === undefined ? "unknown" : duration(p99)}; most lost time during the fault: ${duration(worst.lostTimeMs)}, ${withoutLab(worst.title)})`;
 }
 
 const listHtml = (entries: readonly string[]): string =>
@@ -150,40 +156,3 @@ function spoiledHtml({ spoiled }: Published): string {
   );
   return `<h3>Spoiled by the test machine</h3><p>These measurements are not in the figures; how long each outage was shows what that leaves out.</p>${listHtml(entries)}`;
 }
-
-/** Columns of the README's table. */
-const headlineColumns = [
-  "Cilium",
-  "lab",
-  "what happens",
-  "affinity",
-  "n",
-  "failed of n",
-  "outage, median (interval)",
-  "largest",
-  "lost time, median (largest)",
-  "after Kubernetes announced it",
-  "worst vantage point",
-  "after healing, median (largest)",
-  "worst vantage point after healing",
-] as const;
-
-/** The table of `docs/results`: every published figure of every version. */
-export const resultsTable = (all: readonly Published[]): string =>
-  tableOf(
-    all.flatMap(rowsOf).map(({ row }) => row),
-    columns,
-  );
-
-/** The README's table: the headline rows, without columns that need explanation. */
-export const headlineTable = (all: readonly Published[]): string =>
-  tableOf(
-    all
-      .flatMap(rowsOf)
-      .filter(({ headline }) => headline)
-      .map(({ row }) => row),
-    headlineColumns,
-  );
-
-const tableOf = (rows: readonly Row[], shown: readonly (keyof Row)[]): string =>
-  rows.length === 0 ? notMeasured : markdownTable([[...shown], ...rows.map((r) => shown.map((c) => r[c]))]);

@@ -3,6 +3,10 @@ import { isMapping, valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { type Refusal, refusals, type Values } from "./chart-rules.ts";
 import { isReplaced, wrongTypes } from "./chart-values.ts";
+import { impossible } from "./impossible-values.ts";
+
+/** A longer text at such a place may be a key. */
+const isShort = (text: string): boolean => text.length <= 40;
 
 const typeOf = (value: unknown): string =>
   isMapping(value)
@@ -11,10 +15,9 @@ const typeOf = (value: unknown): string =>
       ? "a list"
       : typeof value !== "string"
         ? String(value)
-        : // A value at such a place may be a key.
-          value.length > 40
-          ? "a long text"
-          : `the text ${JSON.stringify(value)}`;
+        : isShort(value)
+          ? `the text ${JSON.stringify(value)}`
+          : `a text of ${value.length} characters`;
 
 const nameOf: Readonly<Record<string, string>> = {
   boolean: "true or false",
@@ -56,7 +59,7 @@ function rewritten(value: unknown, wants: readonly string[]): string | undefined
   return undefined;
 }
 
-function byType(values: Values, to: string): (CertificateFinding & { readonly path: string })[] {
+function byType(values: Values, to: string): RefusedValue[] {
   return wrongTypes(values, to).map(({ path, value, wants }) => {
     const right = rewritten(value, wants);
     const isNeverSet = wants.every((w) => w === "null");
@@ -67,10 +70,14 @@ function byType(values: Values, to: string): (CertificateFinding & { readonly pa
         : `write ${path}: ${right}`;
     return {
       path,
-      id: "value-refused",
-      grade: "serious",
-      message: `the chart of Cilium ${to} refuses value ${path}, which is ${typeOf(value)}: ${isNeverSet ? "it takes none there" : `it must be ${namesOf(wants)}`} (values.schema.json)`,
+      // Whether it is a text or a number is what is wrong.
+      shown: typeOf(value),
+      is: typeOf(value),
+      who: `the chart of Cilium ${to} refuses`,
+      wants: isNeverSet ? "it takes none there" : `it must be ${namesOf(wants)}`,
       remedy: `in the values for ${to}, ${change}`,
+      isOfChart: true,
+      source: "values.schema.json",
     };
   });
 }
@@ -82,41 +89,65 @@ interface Refused {
 
 /** The rules that a version has, and values break. */
 const broken = (values: Values, version: string): Refused[] =>
-  refusals.flatMap((rule): Refused[] => {
+  [...refusals, ...impossible].flatMap((rule): Refused[] => {
     const value = valueAt(values, rule.path);
     if (value === undefined || value === null || isReplaced(value)) return [];
     return semver.satisfies(version, rule.charts) && rule.refuses(value, values) ? [{ rule, value }] : [];
   });
 
-/** Values that the chart of a version takes, and with which its agents do not start. */
-export const agentRefusals = (
-  values: Values,
-  version: string,
-): { readonly path: string; readonly value: unknown; readonly wants: string }[] =>
-  broken(values, version).flatMap(({ rule: { path, wants, byAgents }, value }) =>
-    byAgents === true ? [{ path, value, wants }] : [],
-  );
+/** Who refuses a value, before its path or its place: `the chart of Cilium 1.20.2 refuses`. */
+const whoRefuses = ({ by }: Refusal, version: string): string =>
+  by === undefined
+    ? `the chart of Cilium ${version} refuses`
+    : by === "nothing"
+      ? "nothing can work with"
+      : by === "agents"
+        ? `agents of Cilium ${version} do not start with`
+        : `cilium-operator ${version} does not start with`;
 
-/** Values, as they are written, with which the chart of a version stops, or its agents. */
-export function refusedValues(values: Values, to: string): CertificateFinding[] {
-  const wrong = byType(values, to);
+/** A value with which the chart of a version stops, or programs of it. */
+export interface RefusedValue {
+  readonly path: string;
+  /** As it may be printed: `300`, `vxlan`, `a list`. */
+  readonly shown: string;
+  /** The same in a sentence: `the text "vxlan"`. */
+  readonly is: string;
+  /** `the chart of Cilium 1.20.2 refuses` */
+  readonly who: string;
+  readonly wants: string;
+  readonly remedy: string;
+  /** The chart refuses it, and not a program: then nothing of the release is installed. */
+  readonly isOfChart: boolean;
+  readonly source: string;
+}
+
+/** Values, as they are written, with which the chart of a version stops, or its agents or its operator. */
+export function valuesRefused(values: Values, version: string): RefusedValue[] {
+  const wrong = byType(values, version);
   const known = new Set(wrong.map((w) => w.path));
-  const byRule = broken(values, to).flatMap(({ rule, value }): CertificateFinding[] => {
+  const byRule = broken(values, version).flatMap(({ rule, value }): RefusedValue[] => {
     // A number that is written as a text may be a wrong number, too.
     const isNumber = typeof value === "string" && /^\d+$/.test(value);
     if (known.has(rule.path) && !(isNumber && rule.refuses(Number(value), values))) return [];
-    const who =
-      rule.byAgents === true
-        ? `agents of Cilium ${to} do not start with`
-        : `the chart of Cilium ${to} refuses`;
+    const { path, wants, remedy, source } = rule;
     return [
       {
-        id: "value-refused",
-        grade: "serious",
-        message: `${who} value ${rule.path}, which is ${typeOf(value)}: ${rule.wants} (${rule.source})`,
-        remedy: rule.remedy,
+        ...{ path, wants, remedy, source },
+        shown: rule.shown?.(value) ?? (typeof value === "string" && isShort(value) ? value : typeOf(value)),
+        is: rule.shown?.(value) ?? typeOf(value),
+        who: whoRefuses(rule, version),
+        isOfChart: rule.by === undefined,
       },
     ];
   });
-  return [...wrong.map(({ path: _, ...finding }) => finding), ...byRule];
+  return [...wrong, ...byRule];
 }
+
+/** The same as findings of an upgrade. */
+export const refusedValues = (values: Values, to: string): CertificateFinding[] =>
+  valuesRefused(values, to).map(({ path, is, who, wants, remedy, source }) => ({
+    id: "value-refused",
+    grade: "serious",
+    message: `${who} value ${path}, which is ${is}: ${wants} (${source})`,
+    remedy,
+  }));

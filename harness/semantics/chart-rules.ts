@@ -13,8 +13,10 @@ export interface Refusal {
   readonly wants: string;
   readonly remedy: string;
   readonly source: string;
-  /** The chart takes the value, and agents do not start with it. */
-  readonly byAgents?: boolean;
+  /** The chart takes the value, and these do not start with it, or nothing works by it. */
+  readonly by?: "agents" | "operator" | "nothing";
+  /** What of the value is wrong, where it is not all of it. */
+  readonly shown?: (value: unknown) => string;
 }
 
 const isUnset = (value: unknown): boolean =>
@@ -340,12 +342,12 @@ export const refusals: readonly Refusal[] = [
     wants: "it needs routingMode: native beside it, because tunnels need no routes",
     remedy: "set routingMode: native, or autoDirectNodeRoutes: false",
     source: "daemon/cmd/daemon_main.go:1067 of 1.20.2",
-    byAgents: true,
+    by: "agents",
   },
-  { ...oneOf("routingMode", ["tunnel", "native"], "pkg/option/config.go:2241 of 1.20.2"), byAgents: true },
+  { ...oneOf("routingMode", ["tunnel", "native"], "pkg/option/config.go:2241 of 1.20.2"), by: "agents" },
   {
     ...oneOf("tunnelProtocol", ["vxlan", "geneve"], "pkg/datapath/tunnel/tunnel.go:308 of 1.20.2"),
-    byAgents: true,
+    by: "agents",
   },
   {
     path: "l2podAnnouncements.enabled",
@@ -356,7 +358,7 @@ export const refusals: readonly Refusal[] = [
       "it needs l2podAnnouncements.interfacePattern beside it, because since 1.19 there is no interface by default (1.18: eth0)",
     remedy: "set l2podAnnouncements.interfacePattern, such as ^eth0$ for the old default; 1.18 reads it too",
     source: "pkg/datapath/gneigh/processor.go:54 of 1.19.7",
-    byAgents: true,
+    by: "agents",
   },
   {
     path: "bpf.tproxy",

@@ -38,6 +38,16 @@ const words: ReadonlySet<string> = new Set(wordsOf(charts));
 /** Whether any chart has a key of these letters, in any case and at any place. */
 export const isChartWord = (key: string): boolean => words.has(key.toLowerCase());
 
+/** Paths of values, of any chart, whose last key matches. */
+export function leavesNamed(key: RegExp): string[] {
+  const walk = (of: Tree, at: string): string[] =>
+    Object.entries(of).flatMap(([name, below]) => {
+      const path = at === "" ? name : `${at}.${name}`;
+      return typeof below !== "string" ? walk(below, path) : key.test(name) ? [path] : [];
+    });
+  return walk(charts, "");
+}
+
 /** Whether any chart has a value at the top. */
 export const isChartKey = (key: string): boolean => Object.hasOwn(charts, key);
 
@@ -118,9 +128,9 @@ interface WrongType {
   readonly wants: readonly string[];
 }
 
-/** Text that a template, a shell or Terraform replaces before the chart sees it. */
+/** Text that a template, a shell or Terraform replaces before the chart sees it; in all of them `$${a}` is `${a}` itself. */
 export const isReplaced = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$/.test(value);
+  typeof value === "string" && /\{\{|(?<!\$)\$[\w({]|^<.*>$/.test(value);
 
 /** Values, as they are written, that the chart of a version refuses because of their type. */
 export function wrongTypes(values: Values, version: string): WrongType[] {

@@ -84,6 +84,36 @@ describe("a CIDR of a cluster's pods selects none of them", () => {
     ]);
   });
 
+  test("also where the last of many kinds of pods, ports or CIDRs is the only one", () => {
+    const apps = Array.from({ length: 40 }, (_, i) => `app${i}`);
+    const pods = apps.map((app, i) => examplePod("west", app, { ips: [`10.2.${i}.5`] }));
+    const cidrs = apps.map((_, i) => `10.2.${i}.0/24`);
+    const others = {
+      fromEndpoints: [
+        {
+          matchExpressions: [
+            { key: "app", operator: "NotIn", values: ["app39"] },
+            { key: "io.cilium.k8s.policy.cluster", operator: "Exists" },
+          ],
+        },
+      ],
+    };
+    expect(texts(letting(others, { fromCIDR: cidrs }), {}, { pods })).toEqual([
+      expect.stringMatching(
+        /^fromCIDR 10\.2\.39\.0\/24 in spec\.ingress\[1\] means .*: pods of west \(shop\/app39\) are denied/,
+      ),
+    ]);
+    expect(texts(letting({ fromCIDR: [west] }), {}, { pods })).toEqual([
+      expect.stringContaining("(shop/app0, shop/app1, shop/app2 and 37 more) are denied"),
+    ]);
+    const ports = (...list: readonly number[]) => [
+      { ports: list.map((p) => ({ port: String(p), protocol: "TCP" })) },
+    ];
+    const most = { fromEntities: ["all"], toPorts: ports(1, 2, 3, 4, 5) };
+    expect(texts(letting(most, { fromCIDR: [west], toPorts: ports(1, 2, 3, 4, 5, 6) }))).toHaveLength(1);
+    expect(texts(letting(most, { fromCIDR: [west], toPorts: ports(1, 2, 3, 4, 5) }))).toEqual([]);
+  });
+
   test("is suspect where these pods are not known", () => {
     const expected = [expect.stringMatching(/without one \[perhaps\]$/)];
     expect(texts(letting({ fromCIDR: [west] }), { pods: [] })).toEqual(expected);

@@ -29,10 +29,10 @@ interface Entry {
   readonly title: string;
 }
 
-/** A CIDR of a rule that means the pods of a cluster. */
+/** CIDRs of a rule that mean the pods of a cluster. */
 interface Meant extends PlacedRule {
   readonly spec: SpecModel;
-  readonly entry: Entry;
+  readonly entries: readonly Entry[];
   readonly target: PolicyCluster;
 }
 
@@ -92,17 +92,17 @@ function meantBy(
 ): Meant[] {
   const nodes = clusters.flatMap((c) => c.nodeIps);
   const entries = entriesOf(policy, rule).filter(({ cidr }) => !nodes.some((ip) => contains(cidr, ip)));
-  return clusters.flatMap((target) =>
-    entries
-      .filter((entry) => isOfPods(entry.cidr, target.ranges))
-      .slice(0, mostEntries)
-      .map((entry) => ({ ...rule, entry, target })),
-  );
+  return clusters.flatMap((target) => {
+    const own = entries.filter((entry) => isOfPods(entry.cidr, target.ranges));
+    return own.length === 0 ? [] : [{ ...rule, entries: own, target }];
+  });
 }
 
 function entriesOf({ kind }: UserPolicy, { rule, direction }: PlacedRule): Entry[] {
   const word = direction === "ingress" ? "from" : "to";
-  const blocks: readonly (readonly [string, unknown, unknown])[] =
+  const groupOf = ({ ofGroup }: Json): string =>
+    typeof ofGroup === "string" ? ` (of CiliumCIDRGroup ${ofGroup})` : "";
+  const blocks: readonly (readonly [key: string, cidr: unknown, except: unknown, group?: string])[] =
     kind === "NetworkPolicy"
       ? listOf(rule[word] ?? rule[`_${word}`])
           .map((p) => p.ipBlock)
@@ -110,13 +110,15 @@ function entriesOf({ kind }: UserPolicy, { rule, direction }: PlacedRule): Entry
           .map((b) => [`${word} ipBlock`, b.cidr, b.except] as const)
       : [
           ...textsIn(rule[`${word}CIDR`]).map((text) => [`${word}CIDR`, text, []] as const),
-          ...listOf(rule[`${word}CIDRSet`]).map((s) => [`${word}CIDRSet`, s.cidr, s.except] as const),
+          ...listOf(rule[`${word}CIDRSet`]).map(
+            (s) => [`${word}CIDRSet`, s.cidr, s.except, groupOf(s)] as const,
+          ),
         ];
-  return blocks.flatMap(([key, text, except]) => {
+  return blocks.flatMap(([key, text, except, group = ""]) => {
     const cidr = cidrOf(text);
-    return cidr === undefined
-      ? []
-      : [{ cidr, except: textsIn(except).flatMap((e) => cidrOf(e) ?? []), title: `${key} ${String(text)}` }];
+    if (cidr === undefined) return [];
+    const title = `${key} ${String(text)}${group}`;
+    return [{ cidr, except: textsIn(except).flatMap((e) => cidrOf(e) ?? []), title }];
   });
 }
 
@@ -133,9 +135,6 @@ const isWithin = (inner: Cidr, outer: Cidr): boolean =>
 /** Of one family; such ranges come of files, which may hold anything. */
 const ofKind = (ranges: readonly string[], kind: Cidr["kind"]): Cidr[] =>
   ranges.flatMap((text) => cidrOf(text) ?? []).filter((c) => c.kind === kind);
-
-/** So many CIDRs of a rule show what it means; one may list the range of every node. */
-const mostEntries = 8;
 
 /** Wider ranges, such as the chart's pool 10.0.0.0/8, hold other networks too. */
 const widest = { ipv4: 12, ipv6: 40 } as const;
@@ -157,6 +156,13 @@ function isInside({ cidr, except }: Entry, pod: MeshPod, ranges: PodRanges): boo
   return except.length === 0 && all.every((range) => isWithin(range, cidr)) ? true : undefined;
 }
 
+/** Whether a pod is in one of them; undefined where that cannot be known. */
+function isInOne(entries: readonly Entry[], pod: MeshPod, ranges: PodRanges): boolean | undefined {
+  const seen = new Set(entries.map((entry) => isInside(entry, pod, ranges)));
+  if (seen.has(true)) return true;
+  return seen.has(undefined) ? undefined : false;
+}
+
 /** Another rule of the list may select the same pods by their identities. */
 function isBesideOthers({ spec, list, direction }: Meant): boolean {
   const word = direction === "ingress" ? "from" : "to";
@@ -173,8 +179,8 @@ function outcomeOf(
   { cluster, policy }: { readonly cluster: PolicyCluster; readonly policy: UserPolicy },
   meant: Meant,
 ): Outcome {
-  const { entry, target, spec, direction } = meant;
-  const inside = target.pods.map((pod) => ({ pod, is: isInside(entry, pod, target.ranges) }));
+  const { entries, target, spec, direction } = meant;
+  const inside = target.pods.map((pod) => ({ pod, is: isInOne(entries, pod, target.ranges) }));
   const peers = inside.filter((p) => p.is === true).map((p) => p.pod);
   const subjects = cluster.pods.filter((p) => certainly(() => selectsSubject(spec.model, p.model)));
   const isOpen =
@@ -192,7 +198,13 @@ function outcomeOf(
       return now(connection) === is && then(connection) === means;
     });
   });
-  return { ...meant, ...paired, isOpen };
+  const isMeant = (entry: Entry): boolean =>
+    paired.peers.some((pod) => isInside(entry, pod, target.ranges) === true);
+  // With pods that are known, those CIDRs alone that these are in.
+  return {
+    ...{ ...meant, ...paired, isOpen },
+    entries: paired.peers.length === 0 ? entries : entries.filter(isMeant),
+  };
 }
 
 /** The spec with one rule more, which selects the pods by their identities. */
@@ -226,7 +238,7 @@ function problemFor(
   const { list, direction } = first;
   const distinct = (texts: readonly string[]): string[] => [...new Set(texts)];
   const targets = distinct(outcomes.map((o) => o.target.name)).toSorted();
-  const places = distinct(outcomes.map((o) => `${o.entry.title} in ${o.path}`));
+  const places = distinct(outcomes.flatMap((o) => o.entries.map((e) => `${e.title} in ${o.path}`)));
   const isSeveral = places.length > 1;
   const far = targets.join(" and ");
   const peers = shortList(

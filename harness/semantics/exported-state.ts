@@ -1,3 +1,4 @@
+import { given } from "#harness/lib/given.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { ServiceState, SliceState } from "#harness/model/mesh-snapshot.ts";
 import type {
@@ -60,10 +61,13 @@ export const exportedState = (objects: ClusterObjects): ExportedState => ({
 function exportedNodes({ name: cluster, id, ciliumNodes }: ClusterObjects): Entries<SharedNode> {
   if (ciliumNodes === undefined || ciliumNodes.some((n) => n.addresses === undefined)) return undefined;
   return new Map(
-    ciliumNodes.map(({ name, addresses = [], podCidrs, healthIps = [], ingressIps = [] }) => [
+    ciliumNodes.map(({ name, addresses = [], podCidrs, healthIps = [], ingressIps = [], wireguardKey }) => [
       `${cluster}/${name}`,
       {
-        value: { name: `${cluster}/${name}`, clusterId: id, addresses, podCidrs, healthIps, ingressIps },
+        value: {
+          ...{ name: `${cluster}/${name}`, clusterId: id, addresses, podCidrs, healthIps, ingressIps },
+          ...given({ wireguardKey }),
+        },
         origin: `CiliumNode ${name}`,
       },
     ]),

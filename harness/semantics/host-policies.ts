@@ -1,8 +1,8 @@
 import { textsIn } from "#harness/lib/value-at.ts";
 import type { PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import type { Side } from "./default-deny.ts";
 import { labelFilter } from "./identity-label-filter.ts";
 import { bareKey, labelsMatch, listOf } from "./policy-model.ts";
-import type { Side } from "./shut-off.ts";
 
 // Policies of the host firewall: clusterwide ones with a nodeSelector (Documentation/security/policy/host.rst@1.20.2).
 
@@ -56,12 +56,6 @@ export function selectsHost(
   }
 }
 
-/** Whether a rule denies what no rule allows, in one direction. */
-export function enforces(spec: Rule, side: Side): boolean {
-  const enabled = (spec.enableDefaultDeny as Readonly<Record<string, boolean>> | undefined)?.[side];
-  return enabled !== false && [side, `${side}Deny`].some((key) => listOf(spec[key]).length > 0);
-}
-
 /**
  * Nodes of the mesh, those of other clusters too, have the identity remote-node. CIDRs, names and `world` do not mean
  * them, unless policy-cidr-match-mode has `nodes` (Documentation/security/policy/language.rst@1.20.2, CIDR based;
@@ -78,7 +72,8 @@ function meansNodes(rule: Rule, side: Side, settings: Settings): boolean {
   return peers.some((key) => {
     const kind = key.slice(word.length);
     if (kind === "Entities") return textsIn(rule[key]).some((entity) => nodeEntities.includes(entity));
-    if (outside.includes(kind)) return withCidrs;
+    // An empty list is of groups of CIDRs that do not exist.
+    if (outside.includes(kind)) return withCidrs && Array.isArray(rule[key]) && rule[key].length > 0;
     // Others are taken for a way through, except for selectors of endpoints by their own labels.
     if (kind !== "Endpoints" || settings["enable-node-selector-labels"] === "true") return true;
     return listOf(rule[key]).some((selector) => {

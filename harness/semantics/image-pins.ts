@@ -15,29 +15,40 @@ const images: readonly { readonly path: string; readonly what: string }[] = [
  * Images that values name themselves: a new chart then runs the programs that they name, with a configuration for its
  * own version. Common where a whole values file was copied, and with `--reuse-values` (upgrade guide of Cilium).
  */
-export function imagePins(values: Readonly<Record<string, unknown>>, to: string): CertificateFinding[] {
-  const pinned = images.flatMap(({ path, what }) => {
-    const pin = pinOf(values, path, to);
-    return pin === undefined ? [] : [{ ...pin, what }];
-  });
+export function imagePins(values: Values, to: string): CertificateFinding[] {
+  const pinned = pinsBeside(values, to);
   const other = pinned.filter((p) => p.version !== undefined);
   const unknown = pinned.filter((p) => p.version === undefined);
   return [...finding(other, to), ...finding(unknown, to)];
 }
 
-interface Pin {
+type Values = Readonly<Record<string, unknown>>;
+
+/** An image that values name. */
+export interface ImagePin {
+  /** The value that decides on it. */
   readonly path: string;
   readonly is: string;
-  /** Undefined if the text does not say it. */
+  /** The release, without what a vendor adds; undefined if the text does not say it. */
   readonly version: string | undefined;
+  /** The program. */
+  readonly what: string;
 }
+type Pin = Omit<ImagePin, "what">;
+
+/** The images that values name, but for those of a release. */
+export const pinsBeside = (values: Values, release: string): ImagePin[] =>
+  images.flatMap(({ path, what }) => {
+    const pin = pinOf(values, path, release);
+    return pin === undefined ? [] : [{ ...pin, what }];
+  });
 
 /**
  * As the chart reads them (templates/_helpers.tpl, cilium.image): `override` is the whole reference; a digest of the
  * values decides, unless `useDigest` is false, and only a tag beside it tells of which release it is; a tag alone changes the
  * name beside the digest of the new chart, which decides if it has one.
  */
-function pinOf(values: Readonly<Record<string, unknown>>, path: string, to: string): Pin | undefined {
+function pinOf(values: Values, path: string, to: string): Pin | undefined {
   const at = (key: string): string => {
     const value = valueAt(values, `${path}.${key}`);
     return typeof value === "string" ? value : "";
@@ -65,7 +76,7 @@ function pinOf(values: Readonly<Record<string, unknown>>, path: string, to: stri
 const versionIn = (tag: string): string | undefined =>
   semver.parse(/^v?(\d+\.\d+\.\d+(?:-(?:rc|pre|snapshot)\.\d+)?)/.exec(tag)?.[1])?.version;
 
-function finding(pins: readonly (Pin & { readonly what: string })[], to: string): CertificateFinding[] {
+function finding(pins: readonly ImagePin[], to: string): CertificateFinding[] {
   const [first] = pins;
   if (first === undefined) return [];
   const list = pins.map((p) => `${p.path} is ${p.is}`).join(", ");

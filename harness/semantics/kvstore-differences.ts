@@ -29,6 +29,7 @@ const fieldsOf: { readonly [K in Part]: Comparison<SharedState[K][number]>["fiel
     addresses: listed(n.addresses.map((a) => `${a.type} ${a.ip}`)),
     "pod CIDRs": listed(n.podCidrs),
     "health addresses": listed(n.healthIps),
+    "WireGuard key": n.wireguardKey,
   }),
   addresses: (a) => ({
     identity: String(a.identity),

@@ -1,3 +1,4 @@
+import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
@@ -137,6 +138,8 @@ function peersOf(
   }));
 }
 
+const alone = oncePer((cluster: PolicyCluster) => [cluster]);
+
 interface Peer {
   readonly placed: PlacedRule;
   readonly one: Json;
@@ -158,7 +161,7 @@ function missOf(
   if (pods.length === 0) return undefined;
   const subjects = cluster.pods.filter((p) => certainly(() => selectsSubject(spec.model, p.model)));
   // Of the other cluster's policies nothing is asked: they may miss the label too.
-  const says = verdicts([cluster]);
+  const says = verdicts(alone(cluster));
   const found = new Set<"allow" | "deny">();
   const paired = pairedPods(subjects, pods, (subject, pod) => {
     const isIngress = placed.direction === "ingress";

@@ -244,7 +244,9 @@ function outOfRange({ settings }: Settings): string | undefined {
   if (text === undefined) return undefined;
   const id = Number(text);
   const most = maxClusters({ settings });
-  if (id === 0) return "0 is reserved: a cluster of a mesh needs an id of its own";
+  // `RegisterClusterInfoValidator` in pkg/clustermesh/types/types.go, `NewClusterMesh` in pkg/clustermesh/clustermesh.go@1.20.2.
+  if (id === 0)
+    return "0 is reserved: a cluster of a mesh needs an id of its own; with 0, clustermesh-apiserver does not start, and agents connect to no cluster";
   return Number.isInteger(id) && id > 0 && id <= most ? undefined : `it must be a number from 1 to ${most}`;
 }
 

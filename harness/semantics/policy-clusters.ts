@@ -1,4 +1,5 @@
 // The clusters of a mesh with what policies decide by: pods, the addresses that they may have, and the policies.
+import { oncePer } from "#harness/lib/once-per.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { modelPolicies, type SpecModel } from "./own-cluster-selectors.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type ModelPolicy,
   type PolicyVerdict,
   policySays,
+  selectsSubject,
 } from "./policy-model.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -64,6 +66,8 @@ export interface PolicyProblem {
   readonly remedy: string;
   /** Whether it is known to let through, or to deny, what it does not mean to. */
   readonly breaks: boolean;
+  /** The Helm value that a policy needs to be taken: `nodeSelectorLabels=true`. */
+  readonly missingValue?: string;
   /** Steps of a JSON patch of the policy that put it right. */
   readonly patch?: readonly Json[];
 }
@@ -93,31 +97,46 @@ export const placedRules = ({ path, spec }: Spec): PlacedRule[] =>
     ),
   );
 
-/** One spec in place of another. */
+/** One spec in place of another with the same subject. */
 interface Replaced {
   readonly of: Spec;
   readonly by: ModelPolicy;
 }
+
+/** Whether a policy selects a pod, or something that is not understood may select it. */
+function mayApply(policy: ModelPolicy, pod: ModelPod): boolean {
+  try {
+    return selectsSubject(policy, pod);
+  } catch {
+    return true;
+  }
+}
+
+/** The policies that may select a pod: each is asked about with many others, and few select it. */
+const selectingOf = oncePer((clusters: readonly PolicyCluster[]) => {
+  const all = clusters.flatMap((c) => modelPolicies(c.name, c.policies));
+  return oncePer((pod: ModelPod) =>
+    all.filter(({ model }) => model.cluster === pod.cluster && mayApply(model, pod)),
+  );
+});
 
 /** What the policies of all clusters say of a connection. */
 export function verdicts(
   clusters: readonly PolicyCluster[],
   replaced?: Replaced,
 ): (connection: Connection) => PolicyVerdict["verdict"] {
-  const all = clusters.flatMap((c) => modelPolicies(c.name, c.policies));
-  const models = all.map(({ of, model }) => (of === replaced?.of ? replaced.by : model));
+  const selecting = selectingOf(clusters);
   const of = (name: string): PolicyCluster | undefined => clusters.find((c) => c.name === name);
-  return (connection) =>
-    policySays(
-      models,
+  return (connection) => {
+    const models = new Set([...selecting(connection.to), ...selecting(connection.from)]);
+    return policySays(
+      [...models].map((m) => (m.of === replaced?.of ? replaced.by : m.model)),
       connection,
       (name) => of(name)?.isLocal === true,
       (name) => of(name)?.enforcement ?? "default",
     ).verdict;
+  };
 }
-
-/** A few ports show what a rule does. */
-const mostPorts = 4;
 
 /** Numbers of ports that a rule is about, else those of the server, else any. */
 export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort[] {
@@ -129,33 +148,36 @@ export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort
       ? []
       : [{ port: found, protocol: String(protocol).toUpperCase() === "UDP" ? "UDP" : "TCP" }];
   });
-  if (numbers.length > 0) return numbers.slice(0, mostPorts);
-  return server.ports.length > 0 ? server.ports.slice(0, mostPorts) : [{ port: 80, protocol: "TCP" }];
+  if (numbers.length > 0) return numbers;
+  return server.ports.length > 0 ? server.ports : [{ port: 80, protocol: "TCP" }];
 }
 
 /** For policies, pods with the same labels are alike. */
 const alike = <P extends MeshPod>(pods: readonly P[]): readonly (readonly [P, ...P[]])[] =>
   [...Map.groupBy(pods, ({ model, ports }) => JSON.stringify([model, ports])).values()] as [P, ...P[]][];
 
-/** Each pair of kinds costs a verdict of all policies; so many on a side show what a rule does. */
-const mostKinds = 30;
-
-/** Pods of two sides between which something is so, with all that are alike. */
+/**
+ * Pods of two sides between which something is so, with all that are alike. Every kind of pods is asked about, because the
+ * last one may be the only one; a pair whose two kinds are both known to have it is not asked again.
+ */
 export function pairedPods<P extends MeshPod>(
   subjects: readonly MeshPod[],
   peers: readonly P[],
   is: (subject: MeshPod, peer: P) => boolean,
 ): { readonly subjects: readonly MeshPod[]; readonly peers: readonly P[] } {
-  const [own, others] = [alike(subjects).slice(0, mostKinds), alike(peers).slice(0, mostKinds)];
-  const pairs = own.flatMap((s) =>
-    others
+  const [own, others] = [alike(subjects), alike(peers)];
+  const found = { own: new Set<unknown>(), others: new Set<unknown>() };
+  for (const s of own)
+    for (const p of others) {
       // A pod reaches itself, whatever policies say.
-      .filter((p) => !(s.length === 1 && p.length === 1 && isSame(s[0], p[0])) && is(s[0], p[0]))
-      .map((p) => ({ s, p })),
-  );
+      const isItself = s.length === 1 && p.length === 1 && isSame(s[0], p[0]);
+      if (isItself || (found.own.has(s) && found.others.has(p)) || !is(s[0], p[0])) continue;
+      found.own.add(s);
+      found.others.add(p);
+    }
   return {
-    subjects: own.filter((s) => pairs.some((pair) => pair.s === s)).flatMap((s) => [...s]),
-    peers: others.filter((p) => pairs.some((pair) => pair.p === p)).flatMap((p) => [...p]),
+    subjects: own.filter((s) => found.own.has(s)).flatMap((s) => [...s]),
+    peers: others.filter((p) => found.others.has(p)).flatMap((p) => [...p]),
   };
 }
 

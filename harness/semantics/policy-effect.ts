@@ -10,6 +10,8 @@ export interface PolicyContext {
   readonly nodeLabels: boolean | undefined;
   /** `enable-host-firewall`. */
   readonly hostFirewall: boolean | undefined;
+  /** `enable-l7-proxy`. */
+  readonly l7Proxy?: boolean | undefined;
 }
 
 /** The specs that can have an effect; `why` the others have none. */
@@ -54,7 +56,17 @@ export const inEffect = (
   settings: Settings,
   context: PolicyContext,
 ): UserPolicy[] =>
-  switchedOn(policies, settings).map((policy) => ({ ...policy, specs: effectOf(policy, context).specs }));
+  switchedOn(policies, settings).map((policy) => {
+    const { specs } = effectOf(policy, context);
+    // Then agents take no notice of it (`Sanitize`, pkg/policy/api/rule_validation.go@1.20.2).
+    const isIgnored = settings["enable-non-default-deny-policies"] === "false";
+    return {
+      ...policy,
+      specs: isIgnored
+        ? specs.map(({ path, spec: { enableDefaultDeny: _, ...spec } }) => ({ path, spec }))
+        : specs,
+    };
+  });
 
 /** `Sanitize` in pkg/policy/api/rule_validation.go and `Parse` in pkg/k8s/apis/cilium.io/v2/cnp_types.go of 1.20.2. */
 const refusalOf = (policy: UserPolicy, context: PolicyContext): string | undefined =>
@@ -74,7 +86,10 @@ function wrongShape(policy: UserPolicy): string | undefined {
 }
 
 /** What these agents do not take, by their version or their settings. */
-export function refusedPart(policy: UserPolicy, { version, nodeLabels }: PolicyContext): string | undefined {
+export function refusedPart(
+  policy: UserPolicy,
+  { version, nodeLabels, l7Proxy }: PolicyContext,
+): string | undefined {
   if (policy.kind === "NetworkPolicy") return undefined;
   const specs = policy.specs.map(({ spec }) => spec);
   const since = (first: string): boolean => version !== undefined && semver.gte(version, first);
@@ -93,8 +108,16 @@ export function refusedPart(policy: UserPolicy, { version, nodeLabels }: PolicyC
         return `Cilium before ${minorOf(first)} does not have ${kind} ${name}`;
   if (nodeLabels === false && holds("fromNodes", "toNodes"))
     return "fromNodes and toNodes need enable-node-selector-labels";
+  // `countL7Rules` there, of ingress and egress alike.
+  if (l7Proxy === false && specs.some((spec) => rulesOf(spec).some(hasL7Rules)))
+    return "rules for HTTP and DNS need enable-l7-proxy";
   return undefined;
 }
+
+const hasL7Rules = (rule: Json): boolean =>
+  listOf(rule.toPorts).some(({ rules }) =>
+    ["http", "dns"].some((kind) => listOf((rules as Json | undefined)?.[kind]).length > 0),
+  );
 
 /**
  * Entities and protocols that a release brought: before it, an agent refuses a policy with one of them. pkg/policy/api of

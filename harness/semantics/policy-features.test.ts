@@ -14,6 +14,7 @@ test.each([
   ["authentication", { authentication: { mode: "required" } }],
   ["**.", { toFQDNs: [{ matchPattern: "**.example.com" }] }],
   ["Kafka", { toPorts: [{ rules: { kafka: [{ topic: "x" }] } }] }],
+  ["may send anything to their ports", { toPorts: [{ rules: { kafka: [{ topic: "x" }] } }] }],
   ["Envoy Go extension", { toPorts: [{ rules: { l7proto: "r2d2" } }] }],
 ])("%s means another thing after the move", (word, rule) => {
   expect(policyFeatureFindings([policy(rule)], up)).toMatchObject([
@@ -45,6 +46,24 @@ test("egress to NodePorts is named where pods reached the node first", () => {
     { grade: "serious", message: expect.stringContaining("shop/one allows pods to reach nodes") },
   ]);
   expect(policyFeatureFindings([of(toPort("443")), policy(rule)], move)).toEqual([]);
+  // Every port is one of them too, but perhaps not meant for it.
+  for (const every of [
+    { toEntities: ["host", "remote-node"] },
+    { toNodes: [{ matchLabels: { role: "edge" } }] },
+    { ...rule, toPorts: [{ ports: [{ port: "0", protocol: "TCP" }] }] },
+    { ...rule, toPorts: [{}] },
+  ])
+    expect(policyFeatureFindings([of(every)], move)).toMatchObject([
+      { grade: "caution", message: expect.stringContaining("at every port, NodePorts included") },
+    ]);
+  for (const other of [
+    { toEntities: ["remote-node", "all"] },
+    { toEntities: ["remote-node"], icmps: [{ fields: [{ type: 8 }] }] },
+    { toEntities: ["world"] },
+  ])
+    expect(policyFeatureFindings([of(other)], move)).toEqual([]);
+  const back = { ...move, from: move.to, to: move.from };
+  expect(policyFeatureFindings([of({ toEntities: ["remote-node"] })], back)).toEqual([]);
   const atTheSocket = { ...config, "bpf-lb-sock-hostns-only": "false" };
   expect(policyFeatureFindings([of(rule)], { ...move, before: atTheSocket })).toEqual([]);
 });

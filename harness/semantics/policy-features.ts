@@ -1,16 +1,18 @@
 import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import { crosses } from "#harness/lib/version.ts";
-import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 
 /** Something that a policy may use and that means another thing from a version on. */
 interface Feature {
   /** The first release with the new meaning. */
   readonly since: string;
+  /** `serious` if absent. */
+  readonly grade?: Grade;
   readonly uses: (key: string, value: unknown) => boolean;
   readonly means: string;
   readonly remedy: string;
-  /** The same for a move back to before that release; absent where the API server has kept such policies out. */
+  /** The same for a move back to before that release; absent where nothing is lost by it, or nobody could write such policies. */
   readonly back?: { readonly means: string; readonly remedy: string };
   /** What cilium-config must have with the older release for the meaning to change. */
   readonly onlyWith?: Readonly<Record<string, string>>;
@@ -25,12 +27,27 @@ const nodes = new Set(["remote-node", "host"]);
 const hasNodePort = ({ port, endPort }: Record<string, unknown>): boolean =>
   Number(port) <= 32_767 && Math.max(Number(port), Number(endPort ?? 0)) >= 30_000;
 
-/** Egress to nodes at a port of the range from which Kubernetes takes NodePorts by default. */
-const reachesNodePort = (rule: unknown): boolean =>
+const isToNodes = (rule: unknown): rule is Record<string, unknown> =>
   isMapping(rule) &&
   (isFilled(rule.toNodes) ||
-    (Array.isArray(rule.toEntities) && rule.toEntities.some((e) => nodes.has(String(e))))) &&
-  mappingsIn(rule.toPorts).some((to) => mappingsIn(to.ports).some(hasNodePort));
+    (Array.isArray(rule.toEntities) && rule.toEntities.some((e) => nodes.has(String(e)))));
+
+/** Egress to nodes at a port of the range from which Kubernetes takes NodePorts by default. */
+const reachesNodePort = (rule: unknown): boolean =>
+  isToNodes(rule) && mappingsIn(rule.toPorts).some((to) => mappingsIn(to.ports).some(hasNodePort));
+
+/** Egress to nodes at every port, among them NodePorts; not where it allows backends everywhere too. */
+const reachesEveryPort = (rule: unknown): boolean =>
+  isToNodes(rule) &&
+  !(Array.isArray(rule.toEntities) && rule.toEntities.includes("all")) &&
+  rule.icmps === undefined &&
+  (rule.toPorts === undefined ||
+    mappingsIn(rule.toPorts).some(
+      (to) => !isFilled(to.ports) || mappingsIn(to.ports).some(({ port }) => Number(port) === 0),
+    ));
+
+/** With which a connection of a pod to a NodePort went to the node, before 1.20. */
+const balancedAtTheNode = { "kube-proxy-replacement": "true", "bpf-lb-sock-hostns-only": "true" };
 
 /** From the upgrade notes of 1.19 and 1.20, in Documentation/operations of 1.19.7 and 1.20.2. */
 const features: readonly Feature[] = [
@@ -60,7 +77,7 @@ const features: readonly Feature[] = [
   {
     since: "1.20.0",
     uses: (key, value) => key === "egress" && Array.isArray(value) && value.some(reachesNodePort),
-    onlyWith: { "kube-proxy-replacement": "true", "bpf-lb-sock-hostns-only": "true" },
+    onlyWith: balancedAtTheNode,
     means:
       "allows pods to reach nodes at a port of the NodePort range: a connection to a NodePort now leaves the pod to one of its backends, which this rule does not allow",
     remedy:
@@ -74,10 +91,26 @@ const features: readonly Feature[] = [
   },
   {
     since: "1.20.0",
+    // What such a rule is for is not known.
+    grade: "caution",
+    uses: (key, value) => key === "egress" && Array.isArray(value) && value.some(reachesEveryPort),
+    onlyWith: balancedAtTheNode,
+    means:
+      "allows pods to reach nodes at every port, NodePorts included: a connection to a NodePort now leaves the pod to one of its backends, which this rule does not allow",
+    remedy:
+      "if pods use NodePorts by it, allow egress to the backends of these services too, at their own port, and ingress there from the clients, those of other clusters included",
+    source: "upgrade notes of 1.20",
+  },
+  {
+    since: "1.20.0",
     uses: (key, value) =>
       (key === "kafka" && isFilled(value)) || key === "l7proto" || (key === "l7" && isFilled(value)),
-    means: "has rules for Kafka or for an Envoy Go extension, which Cilium no longer has",
-    remedy: "remove these rules from the policy",
+    // `rules` must have `http` or `dns` (client/crds/v2/ciliumnetworkpolicies.yaml:751); without either, all of the port is
+    // allowed (L7Rules in pkg/policy/api/l4.go of 1.20.2). An API server reads what it stored by the schema that it has.
+    means:
+      "has rules for Kafka or for an Envoy Go extension, which the CRDs of Cilium 1.20 do not have: the API server leaves them out of the policy, so the peers of these rules may send anything to their ports, and it refuses the next change of the policy as it is written",
+    remedy:
+      "decide first who may use the whole port: limit the others in the application itself, such as by ACLs of Kafka, or take their rule out; then remove these rules from the policy",
     source: "upgrade notes of 1.20",
   },
 ];
@@ -133,7 +166,7 @@ export const policyFeatureFindings = (policies: readonly UserPolicy[], move: Mov
       .filter((p) => p.kind !== "NetworkPolicy" && p.specs.some(({ spec }) => usesBelow(spec, feature)))
       .map((p) => ({
         id: "policy-changes-meaning",
-        grade: "serious" as const,
+        grade: feature.grade ?? "serious",
         message: `${p.kind} ${p.namespace === "" ? p.name : `${p.namespace}/${p.name}`} ${change.means} (${feature.source})`,
         remedy: change.remedy,
       }));

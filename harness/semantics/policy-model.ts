@@ -1,3 +1,5 @@
+import { deniesByDefault, hasSection } from "./default-deny.ts";
+
 /** A pod as policies see it. */
 export interface ModelPod {
   readonly cluster: string;
@@ -99,8 +101,8 @@ function sideSays(
   for (const policy of policies) {
     const name = labelOf(policy);
     try {
-      if (!selectsSubject(policy, subject) || !holds(policy, side)) continue;
-      enforced ||= enforces(policy, side);
+      if (!selectsSubject(policy, subject) || !hasSection(policy, side)) continue;
+      enforced ||= deniesByDefault(policy, side);
       const hits = (rules: readonly unknown[] | undefined): boolean =>
         (rules ?? []).some(
           (rule) =>
@@ -125,22 +127,6 @@ function sideSays(
   if (unclear) return { verdict: "unclear", why };
   if (enforced && !allowed) return { verdict: "deny", why: [...why, `nothing allows its ${side}`] };
   return { verdict: "allow", why };
-}
-
-function holds({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean {
-  if (kind === "NetworkPolicy") {
-    const types = (spec.policyTypes ?? [
-      "Ingress",
-      ...(spec.egress === undefined ? [] : ["Egress"]),
-    ]) as string[];
-    return types.some((t) => t.toLowerCase() === side);
-  }
-  return [side, `${side}Deny`].some((rules) => (spec[rules] ?? []).length > 0);
-}
-
-/** Whether the policy denies everything that it does not allow: the default, unless `enableDefaultDeny` is off. */
-function enforces({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean {
-  return kind === "NetworkPolicy" || spec.enableDefaultDeny?.[side] !== false;
 }
 
 /** Throws where it cannot be known. */

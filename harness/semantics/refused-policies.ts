@@ -18,15 +18,27 @@ interface RefusingCluster {
 export const refusedProblems = ({ name, settings, context, policies }: RefusingCluster): PolicyProblem[] =>
   switchedOn(policies, settings).flatMap((policy): PolicyProblem[] => {
     const why = refusedPart(policy, context);
-    return why === undefined
-      ? []
-      : [
-          {
-            ...{ cluster: name, policy, breaks: true },
-            problem: `has no effect: agents refuse it whole (${why}), so nothing that it allows or denies counts`,
-            remedy: why.includes("enable-node-selector-labels")
-              ? "set the Helm value nodeSelectorLabels to true and restart the agents, or select nodes by the entities host and remote-node"
-              : "write the policy as this version takes it",
-          },
-        ];
+    if (why === undefined) return [];
+    const found = {
+      ...{ cluster: name, policy, breaks: true },
+      problem: `has no effect: agents refuse it whole (${why}), so nothing that it allows or denies counts`,
+    };
+    const setting = settingsThatHelp.find(({ key }) => why.includes(key));
+    return setting === undefined
+      ? [{ ...found, remedy: "write the policy as this version takes it" }]
+      : [{ ...found, remedy: setting.instead, missingValue: setting.value }];
   });
+
+/** Settings that a policy may need, with their Helm values, and what it can do without them. */
+const settingsThatHelp = [
+  {
+    key: "enable-node-selector-labels",
+    value: "nodeSelectorLabels=true",
+    instead: "select nodes by the entities host and remote-node",
+  },
+  {
+    key: "enable-l7-proxy",
+    value: "l7Proxy=true",
+    instead: "allow the ports without rules for HTTP or DNS",
+  },
+] as const;

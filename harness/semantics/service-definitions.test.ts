@@ -73,6 +73,47 @@ test.each([
   expect(problemsOf(a, b).join("\n")).toContain(message);
 });
 
+test("a port that one side lacks is named as that, and breaks a service only where no port is common", () => {
+  const http = { name: "http", port: 80 };
+  const of = (...ports: DefinedService["ports"]) => [service({}, { ports })];
+  const found = (a: DefinedService[], b: DefinedService[]) =>
+    serviceProblems([cluster("c1", a), cluster("c2", b)], defects).map((p) => [p.matters, p.problem]);
+  expect(found(of(http, { name: "metrics", port: 9100 }), of(http))).toEqual([
+    ["perhaps", "c1 has port 9100 metrics, and c2 does not: clients of c1 get no backend of c2 there"],
+  ]);
+  expect(found(of(http), of({ name: "web", port: 8080 }))).toEqual([
+    ["yes", expect.stringMatching(/^c1 has port 80 http, and c2 .*; c2 has port 8080 web, and c1/)],
+  ]);
+  // Backends are found by the name.
+  expect(found(of(http), of({ name: "http", port: 8080 }))).toEqual([]);
+  const headless = (...ports: DefinedService["ports"]) => [service({}, { ports, isHeadless: true })];
+  expect(found(headless(http), headless())).toEqual([]);
+});
+
+test("a headless service lacks the pods of clusters whose EndpointSlices are not synchronised", () => {
+  const sync = "service.cilium.io/global-sync-endpoint-slices";
+  const found = (own: Partial<DefinedService>, settings: Record<string, string> | undefined, marks = {}) =>
+    serviceProblems(
+      [
+        {
+          ...cluster("c1", [service(marks, { isHeadless: true, pods: 2, ...own })]),
+          ...(settings === undefined ? {} : { settings }),
+        },
+        cluster("c2", [service({}, { isHeadless: true, pods: 2 })]),
+      ],
+      defects,
+    ).map((p) => [p.matters, p.problem]);
+  const lacks = expect.stringMatching(/^is headless and global, .* off in c1: DNS of c1 .* pods of c2$/);
+  expect(found({}, {})).toEqual([["perhaps", lacks]]);
+  expect(found({ pods: 0 }, {})).toEqual([["yes", lacks]]);
+  expect(found({}, {}, { [sync]: "true" })).toEqual([["perhaps", lacks]]);
+  // On, not known, meant for its own cluster, with an address.
+  expect(found({}, { "clustermesh-enable-endpoint-sync": "true" })).toEqual([]);
+  expect(found({}, undefined)).toEqual([]);
+  expect(found({}, {}, { [sync]: "false" })).toEqual([]);
+  expect(found({ isHeadless: false }, {})).toEqual([]);
+});
+
 test("values and ports that other versions read right are no problem", () => {
   expect(problemsOf([service({ "service.cilium.io/affinity": "none" })], [service({})], "1.20.2")).toEqual(
     [],

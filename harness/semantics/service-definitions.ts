@@ -1,6 +1,7 @@
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { affects } from "./affected.ts";
 import { annotation, isGlobal, isShared } from "./annotations.ts";
+import { type AnnotatingCluster, disagreements, idleMarks } from "./service-agreement.ts";
 import { annotationFaults } from "./service-annotations.ts";
 
 interface DefinedPort {
@@ -22,12 +23,12 @@ export interface DefinedService extends Named {
   readonly ports: readonly (DefinedPort & { readonly targetPort?: number | string })[];
   /** Pods that it selects in its own cluster; undefined if the files do not tell. */
   readonly pods?: number;
+  /** Exported by a ServiceExport. */
+  readonly isExported?: boolean;
+  readonly isHeadless?: boolean;
 }
 
-interface DefiningCluster {
-  readonly name: string;
-  /** Of Cilium. */
-  readonly version?: string;
+interface DefiningCluster extends AnnotatingCluster {
   /** False where no list of services is known, so that a missing one means nothing. */
   readonly hasServices: boolean;
   readonly services: readonly DefinedService[];
@@ -38,8 +39,11 @@ export interface ServiceProblem {
   /** `namespace/name`. */
   readonly service: string;
   readonly problem: string;
-  /** Whether clients are refused or cannot resolve the name; else backends are only fewer than they seem. */
-  readonly breaks: boolean;
+  /**
+   * `yes` if clients are refused or cannot resolve the name, `perhaps` if backends are only fewer than they seem, `no` if
+   * it is worth a word, and works.
+   */
+  readonly matters: "yes" | "perhaps" | "no";
 }
 
 /**
@@ -64,6 +68,7 @@ export function serviceProblems(
             ...servedByNobody(key, clusters, sides),
           ]
         : []),
+      ...disagreements(sides).map((d) => ({ ...d, service: key })),
       ...sides.flatMap(({ c, service }) => misread(key, c, service)),
       ...sides.flatMap(({ c, service }) => triggered(key, { c, service }, defects)),
     ];
@@ -111,25 +116,29 @@ function withoutCounterpart(
   if (first === undefined) return [];
   const found: ServiceProblem[] = clusters
     .filter((c) => c.hasServices && !sides.some((s) => s.c === c))
-    .map((c) => {
+    .map((c): ServiceProblem => {
       const others = clusters.filter((o) => o !== c).flatMap((o) => o.services);
       const elsewhere = namesakeOf(first.service, c.services, others);
       return {
         cluster: c.name,
         service: key,
         problem: `global in ${global.join(" and ")}, and absent here${elsewhere === undefined ? "" : ` (there is ${elsewhere.namespace}/${elsewhere.name}: namespaces must be equal)`}: clients of ${c.name} cannot resolve it`,
-        breaks: true,
+        matters: "yes",
       };
     });
   const notGlobal = sides.filter((s) => !isGlobal(s.service.annotations));
   return [
     ...found,
-    ...notGlobal.map(({ c }) => ({
-      cluster: c.name,
-      service: key,
-      problem: `is not global in ${c.name}, though it is in ${global.join(" and ")}: ${c.name} neither uses nor lends backends`,
-      breaks: false,
-    })),
+    ...notGlobal.map(({ c, service }): ServiceProblem => {
+      const marks = idleMarks(service);
+      const more = marks.length === 0 ? "" : `; ${marks.join(", ")} has no effect there`;
+      return {
+        cluster: c.name,
+        service: key,
+        problem: `is not global in ${c.name}, though it is in ${global.join(" and ")}: ${c.name} neither uses nor lends backends${more}`,
+        matters: "perhaps",
+      };
+    }),
   ];
 }
 
@@ -153,7 +162,7 @@ function servedByNobody(
         cluster: own.c.name,
         service: key,
         problem: `nobody serves it for clients in ${own.c.name}: ${own.c.name} has no pods of it, ${others.join(", ")}`,
-        breaks: true,
+        matters: "yes",
       },
     ];
   });
@@ -175,23 +184,55 @@ function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
   const global = sides.filter((s) => isGlobal(s.service.annotations));
   return global.flatMap((a, i) =>
     global.slice(i + 1).flatMap((b): ServiceProblem[] => {
-      const [own, other] = [a.service.ports, b.service.ports];
-      if (unmatchedPorts(own, other).length + unmatchedPorts(other, own).length === 0) return [];
-      return [
-        {
-          cluster: `${a.c.name}, ${b.c.name}`,
-          service: key,
-          problem: `port names differ: ${portsOf(a)}, ${portsOf(b)}; a named port takes backends of that name only`,
-          breaks: true,
-        },
-      ];
+      const found = [...renamedPorts(a, b), ...missingPorts(a, b)];
+      return found.map((f) => ({ ...f, cluster: `${a.c.name}, ${b.c.name}`, service: key }));
     }),
   );
 }
 
+type PortProblem = Pick<ServiceProblem, "problem" | "matters">;
+
+const isTwin = (p: DefinedPort, q: DefinedPort): boolean =>
+  q.port === p.port && protocolOf(q) === protocolOf(p);
+
+/** One number with two names. */
+function renamedPorts(a: Side, b: Side): PortProblem[] {
+  const [own, other] = [a.service.ports, b.service.ports];
+  const isRenamed = unmatchedPorts(own, other).some((p) => other.some((q) => isTwin(p, q)));
+  return isRenamed
+    ? [
+        {
+          problem: `port names differ: ${portsOf(a)}, ${portsOf(b)}; a named port takes backends of that name only`,
+          matters: "yes",
+        },
+      ]
+    : [];
+}
+
+/** Ports of one definition that the other has under no name and no number. DNS of a headless service knows no ports. */
+function missingPorts(a: Side, b: Side): PortProblem[] {
+  if (a.service.isHeadless === true || b.service.isHeadless === true) return [];
+  const lacking = (own: Side, other: Side): string[] => {
+    const ports = unmatchedPorts(own.service.ports, other.service.ports).filter(
+      (p) => !other.service.ports.some((q) => isTwin(p, q)),
+    );
+    if (ports.length === 0) return [];
+    return [
+      `${own.c.name} has port ${ports.map(portText).join(" and ")}, and ${other.c.name} does not: clients of ${own.c.name} get no backend of ${other.c.name} there`,
+    ];
+  };
+  const isAlone = (own: Side, other: Side): boolean =>
+    unmatchedPorts(own.service.ports, other.service.ports).length === own.service.ports.length;
+  const found = [...lacking(a, b), ...lacking(b, a)];
+  return found.length === 0
+    ? []
+    : [{ problem: found.join("; "), matters: isAlone(a, b) && isAlone(b, a) ? "yes" : "perhaps" }];
+}
+
 const protocolOf = ({ protocol }: { readonly protocol?: string }): string => protocol ?? "TCP";
-const portsOf = ({ c, service }: Side): string =>
-  `${c.name} ${service.ports.map((p) => `${p.port} ${p.name ?? "without a name"}`).join(" and ")}`;
+const portText = (p: DefinedPort): string =>
+  `${p.port}${protocolOf(p) === "TCP" ? "" : `/${protocolOf(p)}`} ${p.name ?? "without a name"}`;
+const portsOf = ({ c, service }: Side): string => `${c.name} ${service.ports.map(portText).join(" and ")}`;
 
 /** Annotations that do not mean what they look like. */
 const misread = (key: string, c: DefiningCluster, { annotations }: DefinedService): ServiceProblem[] =>
@@ -199,7 +240,7 @@ const misread = (key: string, c: DefiningCluster, { annotations }: DefinedServic
     cluster: c.name,
     service: key,
     problem: what,
-    breaks,
+    matters: breaks ? "yes" : "perhaps",
   }));
 
 /** The literal value, which the versions with the defect take for something else. */
@@ -236,7 +277,7 @@ export const definitionTriggers: ReadonlyMap<
 function triggered(key: string, { c, service }: Side, defects: readonly KnownDefect[]): ServiceProblem[] {
   const { name, version } = c;
   if (version === undefined || !isGlobal(service.annotations)) return [];
-  return defects.flatMap((defect) => {
+  return defects.flatMap((defect): ServiceProblem[] => {
     const trigger = definitionTriggers.get(defect.id);
     const isHit = trigger?.isIn(service) === true && affects(defect, { name, cilium: version, settings: {} });
     if (trigger === undefined || !isHit) return [];
@@ -245,7 +286,7 @@ function triggered(key: string, { c, service }: Side, defects: readonly KnownDef
         cluster: name,
         service: key,
         problem: `${trigger.says(version)} (known defect ${defect.id})`,
-        breaks: true,
+        matters: "yes",
       },
     ];
   });

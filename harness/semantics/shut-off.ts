@@ -1,7 +1,7 @@
 import type { PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { deniesByDefault, type Side } from "./default-deny.ts";
 import { bareKey, clusterKey, labelsMatch, namespaceKey, namespaceLabel } from "./policy-model.ts";
 
-export type Side = "ingress" | "egress";
 type Rule = Readonly<Record<string, unknown>>;
 
 /** What a policy may select: a pod, or an endpoint of Cilium's own (`reserved: ["health"]`), which is in no namespace. */
@@ -23,22 +23,16 @@ const rulesOf = (spec: Rule, key: string): readonly Rule[] => {
   return isList(rules) ? rules : [];
 };
 
+interface Asked {
+  readonly subject: PolicySubject;
+  readonly side: Side;
+  /** cilium-config, as far as it is known. */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+}
+
 /** Whether a rule of a policy puts the subject under default deny in one direction; false where that is not clear. */
-export function selectsFor(
-  policy: PolicyObject,
-  spec: Rule,
-  { subject, side }: { readonly subject: PolicySubject; readonly side: Side },
-): boolean {
-  if (!selects(policy, spec, subject)) return false;
-  if (policy.kind === "NetworkPolicy") {
-    const types = (spec.policyTypes as readonly string[] | undefined) ?? [
-      "Ingress",
-      ...(spec.egress === undefined ? [] : ["Egress"]),
-    ];
-    return types.some((t) => t.toLowerCase() === side);
-  }
-  const enabled = (spec.enableDefaultDeny as Readonly<Record<string, boolean>> | undefined)?.[side];
-  return enabled !== false && [side, `${side}Deny`].some((key) => rulesOf(spec, key).length > 0);
+export function selectsFor(policy: PolicyObject, spec: Rule, { subject, side, settings }: Asked): boolean {
+  return selects(policy, spec, subject) && deniesByDefault({ kind: policy.kind, spec }, side, settings);
 }
 
 /**
@@ -107,6 +101,8 @@ function admitsNodes(
     const kind = key.slice(word.length);
     if (kind === "Entities")
       return ((rule[key] ?? []) as readonly string[]).some((entity) => nodeEntities.includes(entity));
+    // Of groups of CIDRs that do not exist.
+    if (kind === "CIDRSet" && rulesOf(rule, key).length === 0) return false;
     if (!podKeys.includes(kind)) return true;
     return rulesOf(rule, key).some((selector) => {
       const keys = JSON.stringify(selector);

@@ -35,6 +35,20 @@ test("the runs of a direction are compared after its last repetition, without th
   expect(new BaselineRuns().verdictOf({ ...last, baseline: undefined })).toEqual(passed);
 });
 
+test("a run that is only undecided is compared", () => {
+  const slower = new BaselineRuns();
+  for (let i = 0; i < 9; i++) {
+    const verdict = unknownBecause(["Kubernetes was slow"]);
+    const measurement = { ...measured(900 + i), undecided: ["Kubernetes was slow"] };
+    slower.verdictOf({ measurement, verdict, last: false, baseline, budgets });
+  }
+  const last = { measurement: measured(910), verdict: passed, last: true, budgets, baseline };
+  expect(slower.verdictOf(last)).toMatchObject({
+    outcome: "fail",
+    reasons: [expect.stringContaining("over 10 runs")],
+  });
+});
+
 test("a single run cannot be told from the baseline: no verdict", () => {
   const run = { measurement: measured(900), verdict: passed, last: true, baseline, budgets };
   expect(new BaselineRuns().verdictOf(run).outcome).toBe("unknown");

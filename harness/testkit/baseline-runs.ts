@@ -1,7 +1,7 @@
 import { judgeByBaseline } from "#harness/judge/baseline.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import type { Budgets } from "#harness/model/budgets.ts";
-import type { Measurement } from "#harness/model/measurement.ts";
+import { givesFigures, type Measurement } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 
 interface BaselineRun {
@@ -25,7 +25,7 @@ export class BaselineRuns {
     measured.push({ ...measurement, outcome: verdict.outcome });
     this.#measured.set(measurement.struck, measured);
     if (baseline === undefined || !last) return verdict;
-    const usable = measured.filter((m) => m.outcome !== "unknown");
+    const usable = measured.filter(givesFigures);
     return combine([
       verdict,
       judgeByBaseline(usable, readSeries(baseline), {

@@ -9,7 +9,7 @@ import {
   serviceOf,
 } from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
-import { type Affinity, methodVersion } from "#harness/model/measurement.ts";
+import { type Affinity, givesFigures, methodVersion } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
@@ -146,7 +146,7 @@ function inSeries(
   identity: MeasurementIdentity,
 ): { readonly held: number; readonly notPooled: readonly string[] } {
   const coming = { ...identity, method: methodVersion, scenario: name, affinity, struck: from.name };
-  const good = (series === undefined ? [] : readSeries(series)).filter((m) => m.outcome !== "unknown");
+  const good = (series === undefined ? [] : readSeries(series)).filter(givesFigures);
   return {
     held: good.filter((m) => arePooled(m, coming)).length,
     notPooled: [...new Set(good.flatMap((m) => whyNotPooled(m, coming)))],

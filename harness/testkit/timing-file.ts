@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { figuresOfTimes } from "#harness/judge/timing.ts";
+import { figuresOfTimes } from "#harness/judge/timed-rows.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { type Timed, type Timing, type TimingIdentity, timingSchema } from "#harness/model/timing.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";

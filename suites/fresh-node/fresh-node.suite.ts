@@ -82,7 +82,7 @@ export default defineSuite(
           },
           holdsApiserver,
         );
-        const { observations, probers, histories, lossesAtEnd, healError } = measured;
+        const { observations, probers, histories, notServedAtEnd, healError } = measured;
         await keepTiming({ topic: "fresh-node", everyMs, observations, probers }, echo);
         if (healError !== undefined) throw healError;
         const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, 0);
@@ -97,8 +97,9 @@ export default defineSuite(
             },
           ),
           failedBecause(
-            lossesAtEnd.map(
-              (t) => `${at} -> service ${t.name} (${t.host}:80): requests were lost at the end`,
+            notServedAtEnd.map(
+              (t) =>
+                `${at} -> service ${t.name} (${t.host}:80): not every request of the last ${quietMs / 1000} s was answered`,
             ),
           ),
         ]);

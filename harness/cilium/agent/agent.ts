@@ -67,7 +67,7 @@ export class Agent {
     return result.stdout;
   }
 
-  /** The lines of its log about peers, and about requests that the API server refused. */
+  /** The lines of its log that `meshLines` keeps. */
   async meshLog(): Promise<string> {
     return meshLines(
       await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes: meshLogBytes }),

@@ -1,5 +1,6 @@
 import type { PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { isRefusalLine } from "./refusal-log.ts";
+import { isTroubleLine } from "./trouble-log.ts";
 
 /**
  * Messages of agents and KVStoreMesh about a peer, and whether the connection is good
@@ -63,11 +64,11 @@ function asText(line: string): string {
 /** Whether a log line is about a peer. */
 export const isMeshLine = (line: string): boolean => wordsOf(line) !== undefined;
 
-/** The lines of a log about peers, and about requests that the API server refused. */
+/** The lines of a log about peers, about requests that the API server refused, and about what is amiss on the node. */
 export function meshLines(log: string): string {
   return log
     .split("\n")
-    .filter((line) => isMeshLine(line) || isRefusalLine(line))
+    .filter((line) => isMeshLine(line) || isRefusalLine(line) || isTroubleLine(line))
     .join("\n");
 }
 

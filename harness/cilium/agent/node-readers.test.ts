@@ -20,7 +20,7 @@ default via 172.18.0.1 dev eth0
   expect(readNodeNeighbours(text)).toEqual({
     permanent: [{ ip: "172.18.0.4", mac: "02:42:0a:de:ad:17", device: "eth0" }],
     own: [{ ip: "172.18.0.3", mac: "02:42:ac:12:00:03" }],
-    devices: [{ name: "eth0", ips: ["172.18.0.3"] }],
+    devices: [{ name: "eth0", ips: ["172.18.0.3"], prefixes: ["172.18.0.3/16"] }],
   });
 });
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hostPort } from "#harness/lib/cidr.ts";
 import { durationMs } from "#harness/lib/duration.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { IpamState } from "#harness/model/agent-details.ts";
 import type {
   EndpointEntry,
   FailingController,
@@ -118,6 +119,28 @@ export function parseFailingControllers(text: string): FailingController[] {
       message: status["last-failure-msg"],
     }))
     .filter((c) => c.failures > 0);
+}
+
+const ipamSchema = z.object({
+  ipam: z.object({
+    status: z.string().default(""),
+    allocations: z.record(z.string(), z.string()).nullish(),
+  }),
+});
+
+/** A pool without a fixed size, as those of cloud providers, is left out (`Dump`, pkg/ipam of 1.20.2). */
+const poolStatus = /(\d+)\/(\d+) allocated from ([^\s,]+)/g;
+
+/** The `ipam` part of `cilium-dbg status -o json`. */
+export function parseIpam(text: string): IpamState {
+  const { status, allocations } = parse(ipamSchema, text, "cilium-dbg status").ipam;
+  return {
+    pools: [...status.slice(0, 4096).matchAll(poolStatus)].map(([, used, size, range = ""]) => ({
+      ...{ used: Number(used), size: Number(size), range },
+    })),
+    // Of another pool than the default its name is before the address: `pool/10.2.1.7`.
+    owners: Object.entries(allocations ?? {}).map(([ip, owner]) => ({ ip: ip.replace(/^.*\//, ""), owner })),
+  };
 }
 
 /** `clustermesh-apiserver kvstoremesh-dbg status -o json`. */

@@ -89,6 +89,7 @@ test("the own entries and each copy, by kind", () => {
     },
     configs: { east: { id: 1, maxConnectedClusters: 511, slicesMode: "" } },
     malformed: [],
+    synced: ["east/cilium/state/ip/v1"],
   });
 });
 

@@ -44,10 +44,12 @@ export function readKvstore(entries: Iterable<readonly [string, Uint8Array]>): K
   const caches = new Map<string, WritableShared>();
   const configs = new Map<string, SharedClusterConfig>();
   const malformed: { key: string; why: string }[] = [];
+  const synced: string[] = [];
   for (const [key, value] of entries) {
     const [origin, kind = "", version, ...rest] = key.split("/");
     try {
-      if (origin === "cluster-config") configs.set(kind, readConfig(text(value)));
+      if (origin === "synced") synced.push(key.slice("synced/".length));
+      else if (origin === "cluster-config") configs.set(kind, readConfig(text(value)));
       else if (version === "v1" && origin === "state") readInto(own, kind, ownPath(kind, rest), value);
       else if (version === "v1" && origin === "cache") {
         const cluster = rest[0] ?? "";
@@ -59,7 +61,10 @@ export function readKvstore(entries: Iterable<readonly [string, Uint8Array]>): K
       malformed.push({ key: `${sharedPrefix}${key}`, why: messageOf(error) });
     }
   }
-  return { own, caches: Object.fromEntries(caches), configs: Object.fromEntries(configs), malformed };
+  return {
+    ...{ own, caches: Object.fromEntries(caches), configs: Object.fromEntries(configs) },
+    ...{ malformed, synced },
+  };
 }
 
 /** `state/ip/v1/default/ADDRESS`, `state/identities/v1/id/NUMBER`; the other kinds begin with the cluster's name. */
@@ -142,6 +147,7 @@ const nodeSchema = z.object({
   IPv6HealthIP: z.string().default(""),
   IPv4IngressIP: z.string().default(""),
   IPv6IngressIP: z.string().default(""),
+  WireguardPubKey: z.string().default(""),
 });
 
 /** Go's `net.IPNet` in JSON: the mask is base64. */
@@ -168,6 +174,7 @@ function readNode(name: string, json: string): SharedNode {
     podCidrs: cidrs.flatMap((c) => (c === null || c === undefined ? [] : [cidrText(c)])),
     healthIps: [node.IPv4HealthIP, node.IPv6HealthIP].filter((ip) => ip !== ""),
     ingressIps: [node.IPv4IngressIP, node.IPv6IngressIP].filter((ip) => ip !== ""),
+    ...(node.WireguardPubKey === "" ? {} : { wireguardKey: node.WireguardPubKey }),
   });
 }
 

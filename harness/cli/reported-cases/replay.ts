@@ -134,7 +134,7 @@ export function statementsOf(text: string): string[] {
     if (/^\s/.test(line) && statements.length > 0)
       statements.push(`${statements.pop()} ${line.trim().replaceAll(/\s+/g, " ")}`);
     else statements.push(line.trim().replaceAll(/\s+/g, " "));
-  return statements.filter((s) => !s.endsWith(":") && !/^(next: |cluster what |\d+ differences)/.test(s));
+  return statements.filter((s) => !s.endsWith(":") && !/^(next: |cluster what |\d+ differences?)/.test(s));
 }
 
 /** Whether a statement has every word of a phrase, or one of its alternatives. */

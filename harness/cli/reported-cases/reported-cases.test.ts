@@ -160,9 +160,7 @@ describe("the comparison itself", () => {
       "2. [x] y",
     ]);
     expect(
-      statementsOf(
-        "cluster  what  in the lab\nalpha    ipam  eni\n         more\n\n1 differences; written\n",
-      ),
+      statementsOf("cluster  what  in the lab\nalpha    ipam  eni\n         more\n\n1 difference; written\n"),
     ).toEqual(["alpha ipam eni more"]);
   });
 

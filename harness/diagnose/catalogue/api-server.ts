@@ -58,6 +58,6 @@ export const apiServerKinds = {
     confirm:
       "The log of container etcd says `alarm raised` with `NOSPACE`; so does `etcdctl alarm list` in it.",
     remedy:
-      "Restart clustermesh-apiserver: its data are in an emptyDir, and are written anew. Any other etcd must be compacted and defragmented, and its alarm disarmed. Then find what fills it, or raise its quota.",
+      "Restart clustermesh-apiserver, or delete the pod of the one replica that is full: its data are in an emptyDir, and are written anew. Any other etcd must be compacted and defragmented, and its alarm disarmed. Then find what fills it, or raise its quota.",
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;

@@ -6,7 +6,7 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, identity-relevant labels, address families and identity allocation are allowed and reported as suspect. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
+      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, identity-relevant labels, address families and identity allocation are allowed and reported as suspect. What a CiliumNodeConfig gives to every node of a cluster counts like its ConfigMap. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
     confirm:
       "`kubectl -n kube-system get configmap cilium-config -o yaml` in each cluster; compare the key that the finding names.",
     remedy:
@@ -26,7 +26,7 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "A CiliumNodeConfig gives the agents of the nodes that it selects a value that must be the same on every node of the mesh, for example a tunnel port that a migration used. The ConfigMaps of all clusters are equal, and a restart does not help: the override is read again.",
+      "A CiliumNodeConfig gives the agents of the nodes that it selects a value that must be the same on every node of the mesh, for example a tunnel port that a migration used, or a name or id of the cluster that the other nodes do not have. The ConfigMaps of all clusters are equal, and a restart does not help: the override is read again. Of several that select a node, the last by name wins. Where it was not seen what an agent runs with, as for most settings in a sysdump, it is taken to have what the CiliumNodeConfig says; whether daemon.blockedConfigOverrides keeps a key from being overridden is not judged. It is suspect where the agents have not started since.",
     confirm:
       "`kubectl get ciliumnodeconfigs -A -o yaml` shows the value and the nodes; `ip -d link show cilium_vxlan` on such a node shows the port in use.",
     remedy:

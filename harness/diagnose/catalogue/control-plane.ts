@@ -144,9 +144,11 @@ export const controlPlaneKinds = {
   "node-unreachable": {
     layer: "health",
     severity: "broken",
-    meaning: "Agents cannot reach a node, or the health endpoint on it, by ICMP or HTTP.",
-    confirm: "`cilium-health status` in an agent's pod.",
+    meaning:
+      "Agents cannot reach a node, or the health endpoint on it, by ICMP or HTTP. HTTP is TCP 4240, where agents answer on the node and on the health endpoint. If ICMP passes and TCP 4240 does not, there is a path, and something filters the port: a security group, a network ACL, a firewall on the node, or the host firewall of Cilium; traffic of pods may pass all the same. Paths that another finding explains are no reason for this one: those between two clusters without a path, those that a host policy drops, and those from or to a node that is down itself, or whose agent is.",
+    confirm:
+      "`cilium-health status --verbose` in an agent's pod; `curl http://ADDRESS:4240/hello` from another node.",
     remedy:
-      "Check the network between these nodes: UDP 8472 (VXLAN), 6081 (Geneve) or 51871 (WireGuard), TCP 4240 and ICMP.",
+      "Check the network between these nodes: UDP 8472 (VXLAN), 6081 (Geneve) or 51871 (WireGuard), TCP 4240 and ICMP. If only TCP 4240 fails, let it in to the node from the nodes of every cluster: security groups and network ACLs, `iptables-save` and `nft list ruleset` on the node, and policies with a nodeSelector where enable-host-firewall is true.",
   },
 } as const satisfies Readonly<Record<string, FindingKind>>;

@@ -1,11 +1,18 @@
 import type { Finding } from "#harness/model/finding.ts";
+import { agentKinds } from "./agents.ts";
 import { apiServerKinds } from "./api-server.ts";
 import { configurationKinds } from "./configuration.ts";
 import { controlPlaneKinds } from "./control-plane.ts";
 import type { FindingKind } from "./kind.ts";
 import { objectKinds } from "./objects.ts";
 
-const table = { ...controlPlaneKinds, ...apiServerKinds, ...configurationKinds, ...objectKinds } as const;
+const table = {
+  ...controlPlaneKinds,
+  ...apiServerKinds,
+  ...agentKinds,
+  ...configurationKinds,
+  ...objectKinds,
+} as const;
 export type FindingId = keyof typeof table;
 
 /** Every kind of finding by its id, which does not change: docs/reference/findings has a page for each. */

@@ -156,7 +156,8 @@ export const objectKinds = {
   "service-without-address": {
     layer: "services",
     severity: "broken",
-    meaning: "A service of type LoadBalancer has no address, so peers cannot reach it.",
+    meaning:
+      "A service of type LoadBalancer has no address, so peers cannot reach it. In a cluster without a pool of addresses, in which no service has one, nothing assigns them, and the finding is not made.",
     confirm: "`kubectl get service NAME -n NAMESPACE`.",
     remedy: "Check the operator and the pools of addresses, or what else assigns addresses.",
   },
@@ -212,20 +213,30 @@ export const objectKinds = {
     layer: "policies",
     severity: "broken",
     meaning:
-      "Agents refuse a policy because of their version or of a setting, although the API server has taken it, for example fromNodes or toNodes without enable-node-selector-labels. An agent refuses a policy as a whole: nothing that it allows or denies has an effect, and pods that no other policy selects are open.",
+      "Agents refuse a policy because of their version or of a setting, although the API server has taken it, for example fromNodes or toNodes without enable-node-selector-labels, or rules for HTTP or DNS without enable-l7-proxy. Other refusals are read from the logs of agents; of a policy that was changed since, such a finding is suspect. An agent refuses a policy as a whole: nothing that it allows or denies has an effect, and pods that no other policy selects are open.",
     confirm:
       "The log of an agent has the error with the policy's name; `cilium-dbg policy get` in the agent's pod lacks its rules.",
-    remedy: "Set what the policy needs and restart the agents, or write it without that part.",
+    remedy:
+      "Set what the policy needs and restart the agents, or write it without that part, as the finding's commands do. To delete it changes no traffic.",
   },
   "policy-cidr-of-pods": {
     layer: "policies",
     severity: "broken",
     meaning:
-      "A policy means pods of a cluster of the mesh by their pod CIDR (fromCIDR, toCIDR, their sets, or an ipBlock). Pods have identities, and CIDR rules apply to addresses without one only, so the rule selects none of them, in its own cluster or in another. It is suspect where the pods that it would select are not known, and not reported where other rules let the same connections through.",
+      "A policy means pods of a cluster of the mesh by their pod CIDR (fromCIDR, toCIDR, their sets with their CiliumCIDRGroups, or an ipBlock). Pods have identities, and CIDR rules apply to addresses without one only, so the rule selects none of them, in its own cluster or in another. It is suspect where the pods that it would select are not known, and not reported where other rules let the same connections through.",
     confirm:
       "`cilium-dbg bpf ipcache get ADDRESS` of such a pod shows its own identity and not one of a CIDR; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects.",
     remedy:
       "Select the pods by their labels: fromEndpoints or toEndpoints with io.cilium.k8s.policy.cluster for the other cluster's, as the finding does for all its pods. From Cilium 1.20 on, policy-cidr-match-mode `pods` lets CIDR rules select pods, at the cost of many identities.",
+  },
+  "policy-cidr-group-missing": {
+    layer: "policies",
+    severity: "suspect",
+    meaning:
+      "A policy means addresses by a CiliumCIDRGroup (cidrGroupRef or cidrGroupSelector in fromCIDRSet or toCIDRSet) and no such group exists in its cluster: groups are not shared in a mesh. The entry means no address, so a rule without another peer lets nobody through, or denies nobody, and Cilium reports no error. Where groups exist, their CIDRs are judged like those of a policy; where they were not read, what they mean is named as unread.",
+    confirm:
+      "`kubectl get ciliumcidrgroups --show-labels` in the policy's cluster; `cilium-dbg policy selectors` shows a selector without identities.",
+    remedy: "Create the group in that cluster too, or correct its name or labels in the policy.",
   },
   "policy-label-left-out": {
     layer: "policies",

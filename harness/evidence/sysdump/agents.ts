@@ -5,6 +5,7 @@ import { cutOffOutput, cutOffTroubleshoot } from "./cut-off.ts";
 import {
   type AgentFile,
   agentFiles,
+  encryptionCommands,
   firewallCommand,
   linksCommand,
   networkCommands,
@@ -57,6 +58,12 @@ const moreFiles: readonly {
     extra: true,
     to: (node, text) => [`agent-${node}-programs.txt`, text],
   },
+  ...encryptionCommands.map((names) => ({
+    names,
+    looksRight: /^(?:Encryption: |Xfrm\w+\s)/m,
+    extra: true as const,
+    to: (node: string, text: string) => [`agent-${node}-encryption.txt`, text] as const,
+  })),
   ...networkCommands.map((name) => ({
     names: [name],
     looksRight: /^\d+[:.]/m,

@@ -1,6 +1,7 @@
 import { readEndpointLog } from "#harness/cilium/agent/endpoint-log.ts";
 import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
 import { refusalLines } from "#harness/cilium/agent/refusal-log.ts";
+import { troubleLines } from "#harness/cilium/agent/trouble-log.ts";
 import { versionOfAgents } from "#harness/cilium/object-states.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { messageOf } from "#harness/lib/errors.ts";
@@ -207,6 +208,19 @@ class DumpReader {
       if (!found.has(`agent-${node}-status.json`)) continue;
       if (pod !== "") this.#log(node, `logs-${pod}-cilium-agent.log`);
     }
+    this.#crashes();
+  }
+
+  /** bugtool runs in the agent's container: of one that crashes there are only its logs, of this run and of the last. */
+  #crashes(): void {
+    for (const { metadata } of this.#pods.filter((p) => p.metadata.labels?.["k8s-app"] === "cilium")) {
+      if (this.#dump.agents.has(metadata.name)) continue;
+      const logs = ["-prev", ""].flatMap(
+        (run) => this.#dump.files.get(`logs-${metadata.name}-cilium-agent${run}.log`) ?? [],
+      );
+      const lines = troubleLines(logs.join("\n"));
+      if (lines !== "") this.evidence.set(`crash-${metadata.name}-log.txt`, lines);
+    }
   }
 
   #skippedOf(pod: string, names: readonly string[]): string | undefined {
@@ -298,7 +312,7 @@ const reportedParts: ReadonlySet<string> = new Set([
 
 /** Agents' logs, objects and the configuration; and logs that nothing depends on. */
 const isReadLater = (name: string): boolean =>
-  /^logs-.*-cilium-agent\.log$|^cilium-configmap\.yaml$/.test(name) ||
+  /^logs-.*-cilium-agent(-prev)?\.log$|^cilium-configmap\.yaml$/.test(name) ||
   isRefusalLog(name) ||
   (name.endsWith(".yaml") && Object.hasOwn(objectFiles, name.slice(0, -".yaml".length)));
 

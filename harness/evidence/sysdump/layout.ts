@@ -1,6 +1,7 @@
 import { isEndpointLine } from "#harness/cilium/agent/endpoint-log.ts";
 import { isMeshLine } from "#harness/cilium/agent/mesh-log.ts";
 import { isRefusalLine } from "#harness/cilium/agent/refusal-log.ts";
+import { isTroubleLine } from "#harness/cilium/agent/trouble-log.ts";
 import type { Use } from "./intake.ts";
 import { identityTable, mapTable, statusText } from "./tables.ts";
 
@@ -28,6 +29,7 @@ export const objectFiles: Readonly<Record<string, string>> = {
   ciliuml2announcementpolicies: "ciliuml2announcementpolicies.json",
   "k8s-leases": "leases.json",
   ciliumnodeconfigs: "ciliumnodeconfigs.json",
+  ciliumcidrgroups: "ciliumcidrgroups.json",
   ciliumbgppeeringpolicies: "ciliumbgppeeringpolicies.json",
   "cilium-daemonset": "daemonsets.json",
   "cilium-operator-deployment": "deployments.json",
@@ -108,6 +110,11 @@ export const linksCommand = "ip--d--s--s-l.md";
 export const networkCommands: readonly string[] = ["ip-a.md", "ip--4-n.md"];
 /** `find /sys/fs/bpf -ls`. */
 export const pinsCommand = "find--sys-fs-bpf--ls.md";
+/** Of WireGuard and IPsec. */
+export const encryptionCommands: readonly (readonly string[])[] = [
+  tool("encrypt-status"),
+  ["cat--proc-net-xfrm_stat.md", "cat--u--proc-net-xfrm_stat.md"],
+];
 
 const agentFileNames: ReadonlySet<string> = new Set([
   ...agentFiles.flatMap((f) => f.names),
@@ -118,6 +125,7 @@ const agentFileNames: ReadonlySet<string> = new Set([
   linksCommand,
   ...networkCommands,
   pinsCommand,
+  ...encryptionCommands.flat(),
 ]);
 const yamlNames: ReadonlySet<string> = new Set([...Object.keys(objectFiles), ...otherFiles]);
 
@@ -172,7 +180,8 @@ export function useOf(path: string): Use | undefined {
     return { as: "text" };
   if (/^logs-.*-kvstoremesh\.log$/.test(bare)) return { as: "log", lines: [isMeshLine, isRefusalLine] };
   if (/^logs-.*-cilium-agent\.log$/.test(bare))
-    return { as: "log", lines: [isMeshLine, isEndpointLine, isRefusalLine] };
+    return { as: "log", lines: [isMeshLine, isEndpointLine, isRefusalLine, isTroubleLine] };
+  if (/^logs-.*-cilium-agent-prev\.log$/.test(bare)) return { as: "log", lines: [isTroubleLine] };
   if (isRefusalLog(bare)) return { as: "log", lines: [isRefusalLine] };
   return /^cilium-bugtool-.*\.(tar|tar\.gz|tgz)$/.test(name) ? { as: "bugtool" } : undefined;
 }

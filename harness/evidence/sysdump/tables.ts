@@ -41,12 +41,35 @@ export function identityTable(text: string): string {
   return JSON.stringify(identities);
 }
 
-/** The sections `ClusterMesh` and `Controller Status` of `cilium-dbg status --verbose`. */
+/** The sections `IPAM`, `ClusterMesh` and `Controller Status` of `cilium-dbg status --verbose`. */
 export function statusText(text: string): string {
+  const ipam = addresses(text);
   return JSON.stringify({
     "cluster-mesh": { clusters: remoteClusters(text, "ClusterMesh") },
     controllers: controllers(text),
+    ...(ipam === undefined ? {} : { ipam }),
   });
+}
+
+/** `IPv4: 5/254 allocated from 10.2.1.0/24, `, then `Allocated addresses:` with a line for each. */
+function addresses(text: string): Record<string, unknown> | undefined {
+  const lines = shortLines(text);
+  const begin = lines.findIndex((l) => l.startsWith("IPAM:"));
+  if (begin < 0) return undefined;
+  const owned = lines.slice(begin + 1, begin + 2).some((l) => l.startsWith("Allocated addresses:"))
+    ? lines.slice(begin + 2)
+    : [];
+  // Of another pool than the default its name is before the address: `pool/10.2.1.7`.
+  const row = /^ {2}((?:[\w.-]{1,253}\/)?[\da-f.:]+) \((.*)\)$/;
+  const end = owned.findIndex((l) => !row.test(l));
+  const allocations = (end < 0 ? owned : owned.slice(0, end)).map((l) => {
+    const [, ip = "", owner = ""] = row.exec(l) ?? [];
+    return [ip, owner] as const;
+  });
+  return {
+    status: lines[begin]?.slice("IPAM:".length).trim(),
+    allocations: Object.fromEntries(allocations),
+  };
 }
 
 /** Name, last success, last error, failures in a row, message. */

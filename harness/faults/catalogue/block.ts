@@ -21,11 +21,9 @@ export interface Block {
 }
 
 /** Throws `fault-no-effect` if the pod is gone. */
-export async function blockable(
-  pod: Omit<Blocked, "pid">,
-  signal: AbortSignal = AbortSignal.timeout(commandMs),
-): Promise<Blocked> {
-  const pid = await podProcess(pod.node, pod.podUid, signal);
+export async function blockable(pod: Omit<Blocked, "pid">, signal: AbortSignal): Promise<Blocked> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(commandMs)]);
+  const pid = await podProcess(pod.node, pod.podUid, within);
   if (pid === undefined)
     throw new MeshproofError("fault-no-effect", `the pod ${pod.podUid} to block on ${pod.node.name} is gone`);
   return { ...pod, pid };

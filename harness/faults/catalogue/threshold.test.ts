@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import type { JournalEntry } from "#harness/model/undo.ts";
 import { faultNamed } from "../index.ts";
 import { inBackground } from "./background.ts";
 import { everyBackend, isFaultIn, noBackend } from "./echo-watch.ts";
-import { requireExact, thresholdFaults } from "./threshold.ts";
+import { clientsIn, requireExact, thresholdFaults } from "./threshold.ts";
 
 const set = (wanted: number, is?: number): KubeObject => ({
   apiVersion: "apps/v1",
@@ -49,6 +50,13 @@ test("a block that did not happen, or lasted another time, proves nothing", () =
   expect(() => requireExact([], 2400, 2000)).toThrow("nothing was blocked");
   expect(() => requireExact([2401, 2700], 2400, 2000)).toThrow("lasted 2700 ms");
   expect(() => requireExact([2401, 2390], 2400, 2000)).not.toThrow();
+});
+
+test("clients are not looked for any more once the injection is interrupted", async () => {
+  const cluster = { kube: { cluster: "east", list: () => Promise.resolve([]) } } as unknown as Cluster;
+  const within = (signal: AbortSignal) => clientsIn(cluster, { mark: "meshproof:x", signal });
+  expect(await within(new AbortController().signal)).toEqual([]);
+  await expect(within(AbortSignal.abort(new Error("interrupted")))).rejects.toThrow("interrupted");
 });
 
 test("what runs beside the tests ends when it is stopped; an earlier end is an error", async () => {

@@ -4,7 +4,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import type { Budgets } from "#harness/model/budgets.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
-import type { Fault, Injected, SuiteFault } from "../fault.ts";
+import type { Fault, FaultContext, Injected, SuiteFault } from "../fault.ts";
 import { inBackground } from "./background.ts";
 import { type Block, type Blocked, blockable, blockFor } from "./block.ts";
 import { EchoWatch } from "./echo-watch.ts";
@@ -117,7 +117,7 @@ const blockAfter = (
   async inject(ctx): Promise<Injected> {
     const { mesh, namespace } = ctx;
     const all = new Map<Cluster, readonly Blocked[]>();
-    for (const cluster of mesh.clusters) all.set(cluster, await clientsIn(cluster, ctx.mark));
+    for (const cluster of mesh.clusters) all.set(cluster, await clientsIn(cluster, ctx));
     const clients = [...all.values()].flat();
     await ctx.recordUndo(
       ...clients.map(({ node, podUid, mark }) => ({
@@ -164,11 +164,15 @@ export function requireExact(lasted: readonly number[], forMs: number, budgetMs:
     );
 }
 
-/** The lab's prober pods of a cluster, by node. */
-export async function clientsIn(cluster: Cluster, mark: string): Promise<Blocked[]> {
+/** The lab's prober pods of a cluster, by node. Throws `fault-no-effect` if one is gone, and what `signal` was aborted with. */
+export async function clientsIn(
+  cluster: Cluster,
+  { mark, signal }: Pick<FaultContext, "mark" | "signal">,
+): Promise<Blocked[]> {
   const vantages = await vantagesOf(cluster.kube);
+  signal.throwIfAborted();
   return Promise.all(
-    vantages.map(({ node, uid }) => blockable({ node: localNode(cluster, node), podUid: uid, mark })),
+    vantages.map(({ node, uid }) => blockable({ node: localNode(cluster, node), podUid: uid, mark }, signal)),
   );
 }
 

@@ -1,5 +1,6 @@
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { networkOf } from "#harness/lib/cidr.ts";
+import { present } from "#harness/lib/present.ts";
 import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import type { Networking } from "./part.ts";
@@ -16,8 +17,13 @@ interface NetworksKind {
   readonly pods: string;
   readonly services: string;
   readonly kubernetes?: string;
-  /** What the program takes if the object says nothing of services. */
+  /** What the program takes if the object says nothing of pods or of services. */
+  readonly usualPods?: string;
   readonly usualServices?: string;
+  /** A place without which that is not so. */
+  readonly usualWith?: string;
+  /** Whether the object is of another cluster, which manages the one of its name. */
+  readonly isManaged?: true;
 }
 
 /** Where the configuration of a distribution says the networks of its cluster. */
@@ -44,10 +50,38 @@ const networksKinds: readonly NetworksKind[] = [
     services: "spec.network.serviceCIDR",
   },
   {
+    kind: "Cluster",
+    group: "k0sctl.k0sproject.io",
+    pods: "spec.k0s.config.spec.network.podCIDR",
+    services: "spec.k0s.config.spec.network.serviceCIDR",
+  },
+  {
     kind: "KubeOneCluster",
     group: "kubeone.k8c.io",
     pods: "clusterNetwork.podSubnet",
     services: "clusterNetwork.serviceSubnet",
+  },
+  {
+    // Of Cluster API, v1alpha2 to v1beta2.
+    kind: "Cluster",
+    group: "cluster.x-k8s.io",
+    pods: "spec.clusterNetwork.pods.cidrBlocks",
+    services: "spec.clusterNetwork.services.cidrBlocks",
+    kubernetes: "spec.topology.version",
+    isManaged: true,
+  },
+  {
+    // Of Rancher, for RKE2 and K3s: both have the same defaults (docs.rke2.io, server configuration).
+    kind: "Cluster",
+    group: "provisioning.cattle.io",
+    pods: "spec.rkeConfig.machineGlobalConfig.cluster-cidr",
+    services: "spec.rkeConfig.machineGlobalConfig.service-cidr",
+    kubernetes: "spec.kubernetesVersion",
+    usualPods: "10.42.0.0/16",
+    usualServices: "10.43.0.0/16",
+    // An imported cluster has its own configuration.
+    usualWith: "spec.rkeConfig",
+    isManaged: true,
   },
   // RKE2 and K3s.
   { kind: undefined, group: "", pods: "cluster-cidr", services: "service-cidr" },
@@ -62,6 +96,8 @@ const flags = {
 interface ReadNetworks {
   readonly networking: Networking;
   readonly notes: readonly Note[];
+  /** Of an object that manages a cluster: what it calls it. Cilium's cluster.name may be another one. */
+  readonly managed?: string;
 }
 
 /** The networks of a cluster as a distribution's own configuration says them; undefined of any other document. */
@@ -75,9 +111,12 @@ export function networksOf(document: Values, path: string): ReadNetworks | undef
   }
   const of = networksKinds.find((k) => k.kind === document.kind && k.group === groupOf(document.apiVersion));
   if (of === undefined) return undefined;
+  const isUsual = of.usualWith === undefined || isMapping(at(document, of.usualWith));
+  const usual = isUsual ? of : undefined;
   const given = {
-    podSubnet: argumentOf(document, flags.podSubnet) ?? at(document, of.pods),
-    serviceSubnet: argumentOf(document, flags.serviceSubnet) ?? at(document, of.services) ?? of.usualServices,
+    podSubnet: argumentOf(document, flags.podSubnet) ?? at(document, of.pods) ?? usual?.usualPods,
+    serviceSubnet:
+      argumentOf(document, flags.serviceSubnet) ?? at(document, of.services) ?? usual?.usualServices,
   };
   const notes: Note[] = [];
   const networking: Record<string, string> = {};
@@ -99,9 +138,9 @@ export function networksOf(document: Values, path: string): ReadNetworks | undef
   const version = of.kubernetes === undefined ? undefined : at(document, of.kubernetes);
   if (typeof version === "string" && /^v?\d+\.\d+\.\d+/.test(version)) networking.kubernetesVersion = version;
   // Of a file without a kind nothing else tells what it is.
-  return of.kind === undefined && Object.keys(networking).length === 0 && notes.length === 0
-    ? undefined
-    : { networking, notes };
+  if (of.kind === undefined && Object.keys(networking).length === 0 && notes.length === 0) return undefined;
+  const name = of.isManaged === true ? at(document, "metadata.name") : undefined;
+  return { networking, notes, ...present({ managed: typeof name === "string" ? name : undefined }) };
 }
 
 /** `extraArgs` is a mapping, and since kubeadm's v1beta4 a list of `{ name, value }`. */

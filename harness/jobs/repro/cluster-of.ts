@@ -1,14 +1,12 @@
-import semver from "semver";
-import { pins } from "#harness/config/pins.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
 import type { Networking, Part } from "./part.ts";
-import { networks, podNetworkOf } from "./pod-network.ts";
-import { at, flagOf, isPlaceholder, typed } from "./values-at.ts";
-
-type Values = Readonly<Record<string, unknown>>;
+import { networks, podNetworkOf, unusedPools } from "./pod-network.ts";
+import { versionOf } from "./running-version.ts";
+import { at, flagOf, isPlaceholder, typed, withoutMarks } from "./values-at.ts";
 
 /** Kinds that have a place of their own in a cluster; all others are left out of a lab, by name. */
 const workloadKinds = [
@@ -35,7 +33,9 @@ const readKinds = [
 export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
   const objects = parts.flatMap((p) => p.objects);
   const of = (...kinds: string[]): SourceObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
-  const given = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
+  const marked = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
+  const below = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.defaults ?? {}), {});
+  const given = withoutMarks(mergeValues(below, marked));
   const values = typed(given) as Record<string, unknown>;
   const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
   const networking = Object.assign({}, ...parts.map((p) => p.networking ?? {})) as Networking;
@@ -52,7 +52,8 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
   const id = Number(config["cluster-id"] ?? at(values, "cluster.id") ?? Number.NaN);
   const notes: Note[] = parts.flatMap((p) => p.notes);
   const cilium = versionOf(objects, values, parts);
-  notes.push(...cilium.notes, ...placeholders(given));
+  notes.push(...cilium.notes, ...placeholders("value", marked), ...placeholders("setting", config));
+  notes.push(...unusedPools({ values, config, objects, networking }));
   return {
     name,
     sources: [...new Set(parts.map((p) => p.source))],
@@ -94,101 +95,21 @@ const inNamespace = (o: SourceObject): SourceObject => ({
   metadata: { ...o.metadata, namespace: o.metadata.namespace ?? "default" },
 });
 
-interface FoundVersion {
-  readonly version: string | undefined;
-  readonly notes: readonly Note[];
-}
-
-/** From the running agents, else from the image in the values, else from the chart. */
-function versionOf(objects: readonly SourceObject[], values: Values, parts: readonly Part[]): FoundVersion {
-  const images = objects
-    .flatMap((o) => [o.spec, o.spec?.template?.spec])
-    .flatMap((spec) => listOf(spec?.containers))
-    .filter((c) => c.name === "cilium-agent")
-    .map((c) => tagOf(typeof c.image === "string" ? c.image : undefined));
-  const image = at(values, "image.override") ?? at(values, "image.tag");
-  const labels = objects
-    .filter((o) => o.metadata.labels?.["k8s-app"] === "cilium")
-    .map((o) => o.metadata.labels?.["app.kubernetes.io/version"] ?? o.metadata.labels?.["helm.sh/chart"]);
-  const written = [
-    ...images,
-    typeof image === "string" ? tagOf(image) : undefined,
-    ...labels,
-    ...parts.map((p) => p.version),
-  ];
-  const found = written.filter((w) => w !== undefined && /\d+\.\d+\.\d+/.test(w) && !isRange(w));
-  const notes: Note[] = [];
-  const running = new Set(images.filter((i) => i !== undefined));
-  if (running.size > 1)
-    notes.push({
-      field: "Cilium",
-      inSource: `agents of several versions: ${[...running].join(", ")}`,
-      inLab: "one version for all agents",
-      matters: "perhaps",
-      part: "source",
-    });
-  const [tag] = found;
-  if (tag === undefined) {
-    const guess = newestOf(written);
-    if (guess !== undefined)
-      notes.push({
-        field: "Cilium",
-        inSource: `${guess.range}, of which no file says the release that runs`,
-        inLab: `${guess.version}, the newest of it that this Meshproof knows`,
-        matters: "perhaps",
-        part: "other",
-      });
-    return { version: guess?.version, notes };
-  }
-  const [, version = "", suffix = ""] = /v?(\d+\.\d+\.\d+)(.*)$/.exec(tag) ?? [];
-  if (suffix !== "")
-    notes.push({
-      field: "Cilium's build",
-      inSource: tag,
-      inLab: `${version}: the release of that number, without what ${suffix} adds`,
-      matters: "perhaps",
-      part: "unavailable",
-    });
-  return { version, notes };
-}
-
-/** A chart's range, such as `1.18.x` or `>=1.18.0 <1.19.0`, and not one version. */
-const isRange = (text: string): boolean => /[<>~^|*\s]|\.x\b/.test(text);
-
-/** Of a chart's range, the newest release that this Meshproof knows. */
-function newestOf(
-  written: readonly (string | undefined)[],
-): { readonly range: string; readonly version: string } | undefined {
-  const known = Object.values(pins.minors).map((m) => m.cilium);
-  for (const range of written) {
-    if (range === undefined || !/\d/.test(range)) continue;
-    const version = semver.maxSatisfying(known, range);
-    if (version !== null) return { range, version };
-  }
-  return undefined;
-}
-
-/** The tag of an image, without its digest; of a plain tag itself. */
-function tagOf(image: string | undefined): string | undefined {
-  const name = image?.split("@")[0];
-  return name === undefined || name === "" ? undefined : name.slice(name.lastIndexOf(":") + 1);
-}
-
 /** Values that a template or a shell would fill in: they are not known. */
-function placeholders(values: Values, path = ""): Note[] {
-  return Object.entries(values).flatMap(([key, value]): Note[] => {
-    const place = path === "" ? key : `${path}.${key}`;
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return placeholders(value as Values, place);
-    if (!isPlaceholder(value)) return [];
-    return [
-      {
-        field: `value ${place}`,
-        inSource: `${String(value).slice(0, 60)}: a placeholder`,
-        inLab: "not known",
-        matters: "perhaps",
-        part: "other",
-      },
-    ];
-  });
+function placeholders(what: "value" | "setting", value: unknown, path = ""): Note[] {
+  if (Array.isArray(value)) return value.flatMap((v, i) => placeholders(what, v, `${path}[${i}]`));
+  if (isMapping(value))
+    return Object.entries(value).flatMap(([key, v]) =>
+      placeholders(what, v, path === "" ? key : `${path}.${key}`),
+    );
+  if (!isPlaceholder(value)) return [];
+  return [
+    {
+      field: `${what} ${path}`,
+      inSource: `${String(value).slice(0, 60)}: a placeholder`,
+      inLab: "not known",
+      matters: "perhaps",
+      part: "other",
+    },
+  ];
 }

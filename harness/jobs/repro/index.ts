@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
+import { oneLine } from "#harness/lib/visible.ts";
 import { type Difference, differenceParts } from "#harness/model/source-environment.ts";
 import { suitesDir } from "#harness/testkit/suite-list.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
@@ -43,7 +44,7 @@ const versionsOf = (given: readonly string[] = []): Record<string, string> =>
   );
 
 const headings: Readonly<Record<Difference["part"], string>> = {
-  source: "What breaks the mesh in the source itself:",
+  source: "What is wrong in the source itself, or may be:",
   unavailable: "What a lab cannot have:",
   other: "Other differences:",
   always: "",
@@ -60,9 +61,10 @@ export function differenceLines(differences: readonly Difference[]): string[] {
     if (own.length === 0 || part === "always") continue;
     lines.push(
       headings[part],
-      ...own.map(
-        (d) =>
+      ...own.map((d) =>
+        oneLine(
           `${d.cluster}: ${d.field}: ${d.inSource}; in the lab: ${d.inLab} (does it matter: ${d.matters})`,
+        ),
       ),
       "",
     );
@@ -72,7 +74,7 @@ export function differenceLines(differences: readonly Difference[]): string[] {
     (d) => d.field,
   );
   if (same.size > 0)
-    lines.push("The same in the lab:", ...[...same].map(([field, of]) => sameLine(field, of)), "");
+    lines.push("The same in the lab:", ...[...same].map(([field, of]) => oneLine(sameLine(field, of))), "");
   const always = rows.filter((d) => d.part === "always");
   if (always.length > 0)
     lines.push(

@@ -1,13 +1,14 @@
 import { mergeValues } from "#harness/config/plan.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
+import { valuesRefused } from "#harness/semantics/chart-refusals.ts";
 import { ignoredValues, removedKeys } from "#harness/semantics/ignored-values.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
 import { readsOldMcsApi } from "./source-settings.ts";
-import { at } from "./values-at.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -189,7 +190,7 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   }
   keepRouting(kept, own, say);
   // The plan tells these too: no agent would start.
-  const refused = agentRefusals(own, cluster.cilium ?? "").map(({ path }) => path);
+  const refused = valuesRefused(own, cluster.cilium ?? "").flatMap((r) => (r.isOfChart ? [] : [r.path]));
   for (const path of refused) delete kept[path];
   // The plan tells them as what is wrong in the source.
   const wrong = ignoredValues(own, cluster.cilium ?? "").flatMap(({ path, removed, instead }) =>
@@ -232,16 +233,16 @@ function tellOthers(own: Values, handled: ReadonlySet<string>, say: Say): void {
 }
 const mostLines = 50;
 
-/** Helm takes a null for a value that is not set. */
+/** Helm takes a null for a value that is not set; a placeholder is not known, and a line of its own in the plan. */
 function withoutNulls(values: Values): Values {
-  return Object.fromEntries(
-    Object.entries(values)
-      .filter(([, value]) => value !== null)
-      .map(([key, value]) => [
-        key,
-        typeof value === "object" && !Array.isArray(value) ? withoutNulls(value as Values) : value,
-      ]),
-  );
+  const entries = Object.entries(values).flatMap(([key, value]): [string, unknown][] => {
+    if (value === null || isPlaceholder(value)) return [];
+    if (Array.isArray(value)) return [[key, value.filter((item) => !isPlaceholder(item))]];
+    if (!isMapping(value)) return [[key, value]];
+    const inner = withoutNulls(value);
+    return Object.keys(inner).length === 0 && Object.keys(value).length > 0 ? [] : [[key, inner]];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** Values in full where they are short. */

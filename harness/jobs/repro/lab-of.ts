@@ -8,6 +8,7 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { maxClusters } from "#harness/semantics/mesh-settings.ts";
+import { misplacedIds } from "./cluster-ids.ts";
 import { keep } from "./kept-values.ts";
 import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
 import { unknownPeers } from "./listed-peers.ts";
@@ -16,8 +17,9 @@ import { fromChart } from "./pod-network.ts";
 import { Refusals } from "./refusals.ts";
 import { type Say, sayOf } from "./say.ts";
 import { sourceProblems } from "./source-problems.ts";
-import { settingsOf } from "./source-settings.ts";
+import { settingsOf, takenMaximum } from "./source-settings.ts";
 import { at, isPlaceholder } from "./values-at.ts";
+import { withoutRefused } from "./without-refused.ts";
 
 type Values = Record<string, unknown>;
 
@@ -59,14 +61,20 @@ export function labOf(
   const differences: Difference[] = sourceProblems(known, defects);
   differences.push(...unknownPeers(known));
   for (const c of known)
-    for (const note of c.notes) differences.push({ cluster: c.name, ...note, difference: "differs" });
+    for (const { ofNoCluster, ...note } of c.notes)
+      differences.push({
+        cluster: ofNoCluster === true ? "unknown cluster" : c.name,
+        ...note,
+        difference: "differs",
+      });
   const lab = {
     profile: profileOf(known),
     serviceType: serviceTypeOf(found(known[0], "cluster in the source environment")),
   };
   const networks = labNetworks(known);
-  const most = Math.max(...known.map((c) => maxClusters(settingsOf(c))));
+  const most = takenMaximum(known.map((c) => maxClusters(settingsOf(c))));
   const ids = labIds(known, most);
+  const hasSeveral = ids.filter((id) => id === undefined).length > 1;
   const refusals = new Refusals();
   const clusters = known.flatMap((c, i) => {
     const made = refusals.attempt(() =>
@@ -75,7 +83,7 @@ export function labOf(
         {
           ...lab,
           most,
-          id: ids[i] ?? refuseId(c),
+          id: ids[i] ?? refuseId(c, hasSeveral),
           network: found(networks[i], `networks of cluster ${c.name}`),
         },
         sayOf(c.name, differences),
@@ -105,7 +113,8 @@ function labIds(clusters: readonly SourceCluster[], most: number): (number | und
   });
 }
 
-interface LabPart extends Pick<LabDraft, "profile" | "serviceType"> {
+interface LabPart extends Pick<LabDraft, "serviceType"> {
+  readonly profile: keyof typeof stateIn;
   readonly id: number;
   readonly network: LabNetwork;
   /** The most clusters that any cluster of the source counts to. */
@@ -139,9 +148,9 @@ function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
   say("kernel", c.kernel ?? "not known", release(), {
     part: c.kernel === undefined ? "always" : "unavailable",
   });
-  say("way of meshing", profileOf([c]), lab.profile, { matters: "yes" });
+  say("what other clusters read", stateIn[profileOf([c])], stateIn[lab.profile], { matters: "yes" });
   say("clustermesh-apiserver's service", serviceTypeOf(c), lab.serviceType);
-  const values = valuesOf(c, lab, say);
+  const values = valuesOf({ ...c, cilium }, lab, say);
   return {
     name: c.name,
     id,
@@ -153,7 +162,9 @@ function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
   };
 }
 
-function valuesOf(c: SourceCluster, { network, most }: LabPart, say: Say): Values {
+type VersionedCluster = SourceCluster & { readonly cilium: string };
+
+function valuesOf(c: VersionedCluster, { network, most }: LabPart, say: Say): Values {
   const values = keep(c, say);
   const overrides: Values[] = [];
   const own = maxClusters(settingsOf(c));
@@ -167,7 +178,7 @@ function valuesOf(c: SourceCluster, { network, most }: LabPart, say: Say): Value
     overrides.push({ ipv4NativeRoutingCIDR: "10.0.0.0/8" });
   if (typeof native === "string" && c.podNetwork.cidrs[0] === native && native !== pods4)
     overrides.push({ ipv4NativeRoutingCIDR: pods4 });
-  return overrides.reduce(mergeValues, values);
+  return withoutRefused(overrides.reduce(mergeValues, values), c.cilium);
 }
 
 /** The pools of the source; where a lab cannot have them, the CIDRs of the lab's cluster. */
@@ -228,7 +239,7 @@ function kindConfigOf(
 }
 
 /** A lab's ids are those of the source: another one would hide a clash, or be an invention. */
-function refuseId(c: SourceCluster): never {
+function refuseId(c: SourceCluster, hasSeveral: boolean): never {
   const written = c.config["cluster-id"] ?? at(c.written ?? c.values, "cluster.id");
   const of = `cluster.id ${JSON.stringify(written)?.slice(0, 80)} of ${c.name}`;
   const what =
@@ -237,15 +248,21 @@ function refuseId(c: SourceCluster): never {
       : `${of}, ${isPlaceholder(written) ? "a placeholder" : "which is no id"}`;
   const unread = c.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
   const left = c.notes.filter((n) => n.inLab.startsWith("left out: ")).map((n) => n.field);
+  const misplaced = misplacedIds(c.values);
   const more = [
+    misplaced.length === 0 ? "" : `; nothing reads ${misplaced.join(" and ")}`,
     unread.length === 0 ? "" : `; not read: ${unread.join("; ")}`,
     left.length === 0 ? "" : `; left out: ${left.join("; ")}`,
   ].join("");
+  const file = shellQuote([hasSeveral ? "NAME=FILE" : `${c.name}=FILE`]);
   throw new MeshproofError(
     "usage",
     `${c.sources.join(", ")} ${c.sources.length === 1 ? "has" : "have"} ${what}${more}`,
     {
-      remedy: `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${shellQuote([`${c.name}=FILE`])}`,
+      remedy:
+        misplaced.length === 0
+          ? `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${file}`
+          : `the cluster runs with the chart's id, which is 0, and cannot be in a mesh: for a lab of what is meant, add a file with cluster.id: ${file}`,
     },
   );
 }
@@ -260,8 +277,11 @@ function known<T>(cluster: SourceCluster, what: string, value: T | undefined, re
   );
 }
 
+/** Where a cluster's state is for the others. */
+const stateIn = { default: "clustermesh-apiserver", "external-etcd": "an etcd of its own" } as const;
+
 /** Clusters without a clustermesh-apiserver publish their state through an etcd. */
-function profileOf(source: readonly SourceCluster[]): ProfileName {
+function profileOf(source: readonly SourceCluster[]): keyof typeof stateIn {
   const apiserver = (c: SourceCluster): boolean =>
     at(c.values, "clustermesh.useAPIServer") === true ||
     c.services.some((s) => s.metadata.name === "clustermesh-apiserver");

@@ -16,9 +16,11 @@ test.each([
   ["a mapping", { beta: { enabled: false } }],
   ["a list", [{ name: "beta", enabled: false }]],
 ])("a peer that is off in %s is not connected to", async (_, clusters) => {
+  // Before, the chart's schema takes a list only.
+  const image = { tag: "v1.19.7" };
   const lines = await firstLines({
-    "alpha.yaml": values("alpha", 1, clusters),
-    "beta.yaml": values("beta", 2, [{ name: "alpha" }]),
+    "alpha.yaml": { ...values("alpha", 1, clusters), image },
+    "beta.yaml": { ...values("beta", 2, [{ name: "alpha" }]), image },
   });
   expect(lines).toEqual([expect.stringContaining("lists nobody, and not beta (beta has enabled: false)")]);
 });

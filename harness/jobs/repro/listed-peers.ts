@@ -71,7 +71,7 @@ const listersOf = (c: SourceCluster, clusters: readonly SourceCluster[]): string
     .join(", ");
 
 /** Whether all values of a cluster are known: what its agents' ConfigMap says does not hold them. */
-const hasValues = ({ values, config }: SourceCluster): boolean =>
+export const hasValues = ({ values, config }: SourceCluster): boolean =>
   Object.keys(config).length === 0 && Object.keys(values).some((key) => key !== "cluster");
 
 /** Both values below are false by default. */
@@ -92,21 +92,28 @@ export function notReadable(c: SourceCluster, clusters: readonly SourceCluster[]
   if (!isOff(set) || at(c.values, "etcd.enabled") === true) return [];
   if ([...c.services, ...c.workloads].some((o) => o.metadata.name === "clustermesh-apiserver")) return [];
   const listers = listersOf(c, clusters);
+  const others = clusters.filter((o) => at(o.values, "clustermesh.useAPIServer") === true);
   if (set !== false) {
     // A command that does not say of which cluster it is may be of this one.
     const mayBeEnabled = clusters.some((o) =>
       o.notes.some((n) => n.inSource.includes("cilium clustermesh enable")),
     );
-    if (listers === "" || mayBeEnabled || !hasValues(c)) return [];
+    if ((listers === "" && others.length === 0) || mayBeEnabled || !hasValues(c)) return [];
   }
-  const isPeer = listers === "" ? "" : `, though it is a peer in the values of ${listers}`;
+  const isPeer =
+    listers !== ""
+      ? `, though it is a peer in the values of ${listers}`
+      : others.length === 0
+        ? ""
+        : `, though it is true in ${others.map((o) => o.name).join(", ")}`;
   return [
     {
       cluster: c.name,
       field: "clustermesh.useAPIServer",
       inSource: `${textOf(set)}: no other cluster can read this one${isPeer}`,
       inLab: "true",
-      matters: set !== false && mayBeSetElsewhere(c) ? "perhaps" : "yes",
+      // The Cilium CLI may have enabled it, where nobody says that the cluster is a peer.
+      matters: set !== false && (listers === "" || mayBeSetElsewhere(c)) ? "perhaps" : "yes",
     },
   ];
 }

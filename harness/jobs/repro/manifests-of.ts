@@ -1,6 +1,7 @@
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { policyLimits } from "#harness/semantics/policy-limits.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
+import { objectDoubts } from "./object-doubts.ts";
 import type { Say } from "./say.ts";
 import { hasMcsApi } from "./source-settings.ts";
 import {
@@ -245,6 +246,10 @@ const implied = new Set([
   ...["ServiceAccount", "ServiceImport", "PodMetrics", "Endpoints"],
 ]);
 
+/** Objects of which a line of its own says what they hold. */
+const isDoubted = (o: SourceObject, { notes }: SourceCluster): boolean =>
+  notes.some((n) => n.field in objectDoubts && n.inSource.startsWith(`${nameOf(o)} in `));
+
 /** All that is not rebuilt, by kind. EndpointSlices of a service with a selector are made by Kubernetes. */
 function sayDropped(c: SourceCluster, say: Say): void {
   const withSelector = new Set(
@@ -261,6 +266,7 @@ function sayDropped(c: SourceCluster, say: Say): void {
     (o) =>
       isUsers(o) &&
       !implied.has(o.kind ?? "") &&
+      !isDoubted(o, c) &&
       !(o.kind === "EndpointSlice" && withSelector.has(ofService(o))) &&
       !(
         o.kind === "ConfigMap" &&

@@ -60,7 +60,8 @@ export function objectPiece(document: Values, path: string): Piece {
   if (componentGroups.test(group)) return { cluster: undefined, objects: [], notes: [] };
   if (kind === "Secret" && document.type === "helm.sh/release.v1" && /\.cilium\./.test(label))
     throw new MeshproofError("usage", `${path}: ${label} holds values packed at data.release`, {
-      remedy: "give what `helm get values cilium -n kube-system` prints",
+      remedy:
+        "give what `helm get values cilium -n kube-system` prints of each cluster; without Helm, save `config` of what `kubectl get secret NAME -n kube-system -o jsonpath={.data.release} | base64 -d | base64 -d | gunzip` prints",
     });
   if (group === "kops.k8s.io" && at(document, "spec.networking.cilium") !== undefined)
     throw new MeshproofError(

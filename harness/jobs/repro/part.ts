@@ -16,10 +16,16 @@ export interface Part {
   /** Undefined if the file does not name its cluster. */
   readonly cluster: string | undefined;
   readonly values?: Values;
+  /** Of a chart whose defaults are not those of Cilium's own: what is below the values. */
+  readonly defaults?: Values;
   readonly config?: Readonly<Record<string, string>>;
   /** Of Cilium's chart, where the file holds it. */
   readonly version?: string;
   readonly networking?: Networking;
+  /** What an object of another program, such as Cluster API, calls the cluster: perhaps it is Cilium's name too. */
+  readonly managed?: string;
+  /** What to give in its place, if it names no cluster because its tool makes it for each of several. */
+  readonly ofEach?: string;
   readonly objects: readonly SourceObject[];
   readonly notes: readonly Note[];
   readonly sysdump: boolean;
@@ -61,6 +67,12 @@ export const leftOut = (path: string, why: string): Note => ({
   inLab: "left out",
   matters: "perhaps",
   part: "other",
+});
+
+/** A file of which it is not known which cluster's it is; of a file that the operator names, it is. */
+export const unreadFile = (path: string, why: string, cluster: string | undefined): Note => ({
+  ...leftOut(path, why),
+  ...(cluster === undefined ? { ofNoCluster: true as const } : {}),
 });
 
 const twice = "twice in one mapping of ";

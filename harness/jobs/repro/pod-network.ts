@@ -1,8 +1,8 @@
 import { networkOf, usualRange } from "#harness/lib/cidr.ts";
-import type { PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
-import type { Networking } from "./part.ts";
+import type { Note, PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
+import { type Networking, unusedValue } from "./part.ts";
 import { agentSettings } from "./source-settings.ts";
-import { at, flagOf, listed } from "./values-at.ts";
+import { at, flagOf, isPlaceholder, listed } from "./values-at.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -15,6 +15,7 @@ interface Known {
 
 /** Cilium's chart, `ipam.operator.clusterPoolIPv4PodCIDRList` and its sibling (1.18.11 to 1.20.2). */
 const chartPools = { ipv4: "10.0.0.0/8", ipv6: "fd00::/104" } as const;
+const families = ["ipv4", "ipv6"] as const;
 export const fromChart = "the chart's default";
 /** Whether a range is no declared one, but drawn around what nodes or pods have. */
 export const isDrawn = ({ from }: Pick<PodNetwork, "from">): boolean =>
@@ -33,8 +34,8 @@ export function podNetworkOf(known: Known): PodNetwork {
       : hasPools || Object.keys(values).length > 0
         ? "cluster-pool"
         : undefined;
-  const families = familiesOf(known);
-  const isUsed = (c: string): boolean => families.includes(c.includes(":") ? "ipv6" : "ipv4");
+  const used = familiesOf(known);
+  const isUsed = (c: string): boolean => used.includes(c.includes(":") ? "ipv6" : "ipv4");
   const found = (cidrs: readonly string[], from: string, more: Partial<PodNetwork> = {}): PodNetwork => ({
     pools: [],
     from,
@@ -53,7 +54,7 @@ export function podNetworkOf(known: Known): PodNetwork {
     return found(firstOfEach([...pools.ipv4, ...pools.ipv6]), "pools of cluster-pool", {
       pools: pools.ipv4,
       all: [...pools.ipv4, ...pools.ipv6],
-      defaults: (["ipv4", "ipv6"] as const).flatMap((f) => (pools[f].length > 0 ? [] : [chartPools[f]])),
+      defaults: families.flatMap((f) => (writtenPools(known, f).length > 0 ? [] : [chartPools[f]])),
     });
   if (mode === "multi-pool") {
     const all = podIpPools(known);
@@ -74,6 +75,10 @@ export function podNetworkOf(known: Known): PodNetwork {
   if (ofPods.length > 0) return found(ofPods, "addresses of pods");
   // Another plugin gives the addresses.
   const isOwn = ["", "none", "portmap"].includes(chained);
+  const wrong = wrongPools(known);
+  if (wrong.length > 0) return found([], `the pool ${wrong.join(", ").slice(0, 80)} is no CIDR`);
+  const filledIn = placeholderPool(known);
+  if (filledIn !== undefined) return found([], `${filledIn.slice(0, 80)}: a placeholder`);
   if (isOwn && mode?.startsWith("cluster-pool") === true)
     return found([chartPools.ipv4, chartPools.ipv6], fromChart);
   return found([], "not known");
@@ -85,18 +90,46 @@ const firstOfEach = (cidrs: readonly string[]): string[] =>
 
 function familiesOf(known: Known): string[] {
   const settings = agentSettings(known);
-  return ["ipv4", "ipv6"].filter((family) => settings[`enable-${family}`] === "true");
+  return families.filter((family) => settings[`enable-${family}`] === "true");
 }
 
-/** As a list, or as one text, which `--set` makes of it. */
-function poolsOf({ values, config }: Known, family: "ipv4" | "ipv6"): string[] {
-  const name = family === "ipv4" ? "IPv4" : "IPv6";
-  const written =
-    config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
-  const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
-  const all = items.length > 0 ? items : typeof written === "string" ? [written] : [];
-  return all.flatMap(networks);
+/** Pools that the operator gave, and that nothing assigns addresses of. */
+export function unusedPools(known: Known): Note[] {
+  const mode = known.config.ipam ?? at(known.values, "ipam.mode");
+  if (mode !== "kubernetes") return [];
+  return families.flatMap((family) => {
+    const pools = writtenPools({ ...known, config: {} }, family).filter((p) => p !== chartPools[family]);
+    return pools.length === 0
+      ? []
+      : unusedValue(
+          `value ${pathOf(family)}`,
+          `${pools.join(", ").slice(0, 120)}: not in force, because ipam.mode is kubernetes: pods have addresses of the cluster-cidr of Kubernetes`,
+        );
+  });
 }
+
+type Family = "ipv4" | "ipv6";
+const pathOf = (family: Family): string =>
+  `ipam.operator.clusterPool${family === "ipv4" ? "IPv4" : "IPv6"}PodCIDRList`;
+
+/** As a list, or as one text, which `--set` makes of it. */
+function writtenPools({ values, config }: Known, family: Family): string[] {
+  const written = config[`cluster-pool-${family}-cidr`] ?? at(values, pathOf(family));
+  const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
+  return items.length > 0 ? items : typeof written === "string" ? [written] : [];
+}
+
+const poolsOf = (known: Known, family: Family): string[] => writtenPools(known, family).flatMap(networks);
+
+/** What is written in place of a pool: Cilium's operator does not start with it. */
+const wrongPools = (known: Known): string[] =>
+  families.flatMap((family) =>
+    writtenPools(known, family).filter((text) => !isPlaceholder(text) && networks(text).length === 0),
+  );
+
+/** A pool that a template or a shell fills in. */
+const placeholderPool = (known: Known): string | undefined =>
+  families.flatMap((family) => writtenPools(known, family)).find(isPlaceholder);
 
 /** `--set list[0]=x` makes a mapping of digits here. */
 const asMapping = (value: unknown): Values =>

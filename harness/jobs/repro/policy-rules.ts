@@ -32,10 +32,10 @@ export function policyRules(clusters: readonly SourceCluster[]): Problem[] {
     ...read.flatMap(({ source, ...r }) => refusedProblems({ name: source.name, ...r })),
     ...cidrProblems(known),
     ...leftOutLabelProblems(known),
-  ].map(({ cluster, policy, problem, remedy, breaks }) => ({
+  ].map(({ cluster, policy, problem, remedy, breaks, missingValue }) => ({
     cluster,
     field: titleOf(policy),
-    inSource: `${problem}; ${remedy}`,
+    inSource: `${problem}; ${missingValue === undefined ? "" : `set the Helm value ${missingValue} and restart the agents, or `}${remedy}`,
     inLab: "as it is",
     matters: breaks ? "yes" : "perhaps",
   }));

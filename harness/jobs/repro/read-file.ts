@@ -1,6 +1,6 @@
 import { basename, dirname, extname } from "node:path";
 import { readUserFile } from "#harness/config/user-file.ts";
-import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
+import type { YamlDocument } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
@@ -27,6 +27,7 @@ import { refusePrinted } from "./printed-forms.ts";
 import { refusePulumi } from "./pulumi.ts";
 import type { Around, Reading } from "./reading.ts";
 import { aroundPieces } from "./subchart-files.ts";
+import { templateFile } from "./templates.ts";
 import {
   helmRelease,
   isEmptyList,
@@ -37,7 +38,7 @@ import {
 } from "./text-forms.ts";
 import { unwrapped } from "./unwrap.ts";
 import { valuePieces } from "./value-pieces.ts";
-import { clusterIn } from "./values-at.ts";
+import { clusterIn, withoutMarks } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -58,8 +59,25 @@ export function sourceFile(path: string, cluster: string | undefined): SourceFil
     );
   refusePrinted(text, path);
   const isOther = isHelmRelease(text) || (!isYaml(path) && hasInstallCommand(text));
-  const documents = isOther ? [] : yamlObjectsOf(text, path).flatMap(objectsOfList);
-  return { path, cluster, order: 0, text, documents, notes: [] };
+  const { documents, missing } = isOther ? { documents: [], missing: [] } : readTexts(text, path);
+  const notes = missing.map((what) => notRead(`${path}, ${what}`));
+  return { path, cluster, order: 0, text, documents: documents.flatMap(objectsOfList), notes };
+}
+
+/** Text of values, of settings or of objects of Cilium, in YAML and in JSON. */
+const ofMesh =
+  /(?:^|[\s"'{,])(?:clustermesh|kubeProxyReplacement|routingMode|tunnelProtocol|ipam|cluster-name)["']?\s*:|^[ \t]*["']?cluster["']?:\s*(?:\{|\n)\s*["']?(?:name|id)\b|["{]cluster"\s*:\s*\{\s*"(?:name|id)"|(?:^|[\s"'])(?:service\.)?cilium\.io\//m;
+
+/** Of a file that cannot be read the code is `usage`, if a cluster would be missing without it: no folder leaves it out. */
+function readTexts(text: string, path: string): ReturnType<typeof templateFile> {
+  try {
+    return templateFile(text, path);
+  } catch (error) {
+    const isCorrectable = error instanceof MeshproofError && !/\{\{|\{%/.test(text);
+    if (!isCorrectable || !ofMesh.test(text)) throw error;
+    const { message, remedy, cause } = error;
+    throw new MeshproofError("usage", message, { ...present({ remedy }), cause });
+  }
 }
 
 /** Objects in one list, as Jsonnet and jq print them, are documents like others. */
@@ -229,11 +247,16 @@ function plainPieces(value: unknown, reading: Reading): Piece[] {
   const found = ofTargets.length > 0 ? ofTargets : releasePieces(document, reading);
   if (found.length > 0)
     return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
-  if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
-  const commands = commandsInPod(document);
+  const plain = withoutMarks(document);
+  if (networks !== undefined) {
+    // The object itself is not of the cluster that it manages.
+    const notes = networks.managed === undefined ? [] : objectPiece(plain, path).notes;
+    return [{ cluster: undefined, objects: [], ...networks, notes: [...networks.notes, ...notes] }];
+  }
+  const commands = commandsInPod(plain);
   const installed = commands.length === 0 ? [] : fromCommands(commands.join("\n"), reading);
   if (installed.length > 0) return installed;
-  if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
+  if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(plain, path)];
   return valuePieces(document, reading);
 }
 
@@ -248,6 +271,7 @@ function releasePieces(document: Values, { path, charts, layers, take }: Reading
       cluster: clusterIn(u.values),
       values: u.values,
       objects: [],
+      ...present({ ofEach: u.ofEach, defaults: u.defaults }),
       notes: [
         ...u.notes,
         ...(u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} ${inFile(u.of, path)}`)]),

@@ -347,26 +347,31 @@ describe("values as people write them", () => {
     const named = folderOf({ "both.yaml": { alpha: given, beta: valuesOf("beta", 2) } });
     expect((await readSource([join(named, "both.yaml")])).map((c) => c.id)).toEqual([1, 2]);
   });
+});
 
-  test("a folder: files without a name are of the cluster of their own folder; others are named", async () => {
-    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec: { ports: [] } };
-    const dir = folderOf({
-      "alpha/values.yaml": given,
-      "alpha/apps/app.yaml": service,
-      "beta/values.yaml": second,
-      "beta/pods.yaml": { kind: "PodList", apiVersion: "v1", items: [{ metadata: { name: "p" }, spec: {} }] },
-      "compose.yaml": { services: {} },
-      "beta/chart.yaml": "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n",
-    });
-    const [alpha, beta] = await readSource([dir]);
-    expect(alpha?.services).toHaveLength(1);
-    expect(beta?.pods).toHaveLength(1);
-    expect(beta?.notes).toMatchObject([{ field: "file", inLab: "left out" }]);
-    await expect(readSource([folderOf({ "x.txt": "" })])).rejects.toThrow("contains no file of a mesh");
-    await expect(readSource([folderOf({ "a/main.tf": "", "x.txt": "" })])).rejects.toThrow(
-      /only Terraform code, which is not executed: .*a\/main\.tf$/,
-    );
+test("a folder: files without a name are of the cluster of their own folder; others are named", async () => {
+  const service = { apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec: { ports: [] } };
+  const dir = folderOf({
+    "alpha/values.yaml": given,
+    "alpha/apps/app.yaml": service,
+    "beta/values.yaml": second,
+    "beta/pods.yaml": { kind: "PodList", apiVersion: "v1", items: [{ metadata: { name: "p" }, spec: {} }] },
+    "compose.yaml": { services: {} },
+    "beta/chart.yaml": "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n",
   });
+  const [alpha, beta] = await readSource([dir]);
+  expect(alpha?.services).toHaveLength(1);
+  expect(beta?.pods).toHaveLength(1);
+  expect(beta?.notes).toEqual([]);
+  // Where they lie does not tell of which cluster they are.
+  expect(alpha?.notes).toMatchObject([
+    { field: "file", inLab: "left out", ofNoCluster: true },
+    { field: "file", inLab: "left out", ofNoCluster: true },
+  ]);
+  await expect(readSource([folderOf({ "x.txt": "" })])).rejects.toThrow("contains no file of a mesh");
+  await expect(readSource([folderOf({ "a/main.tf": "", "x.txt": "" })])).rejects.toThrow(
+    /only Terraform code, which is not executed: .*a\/main\.tf$/,
+  );
 });
 
 test("variables of another tool are no values, alone, beside others, and as all that a folder holds", async () => {

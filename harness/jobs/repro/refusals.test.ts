@@ -31,3 +31,18 @@ test("several are one error with a line for each, in the order of the files, and
 test("an error that nobody threw on purpose is not taken up", () => {
   expect(() => new Refusals().attempt(() => JSON.parse("{"))).toThrow(SyntaxError);
 });
+
+test("remedies that differ are those of their lines", () => {
+  const refusals = new Refusals();
+  refusals.attempt(refuse("a is odd", "render it"));
+  refusals.attempt(refuse("b is odd", "name it"));
+  refusals.attempt(() => {
+    throw new MeshproofError("usage", "c is odd");
+  });
+  const error = expect.objectContaining({
+    message:
+      "the files cannot be used as they are:\n  - a is odd; render it\n  - b is odd; name it\n  - c is odd",
+    remedy: undefined,
+  });
+  expect(() => refusals.throwAll()).toThrow(error);
+});

@@ -20,22 +20,29 @@ export class Refusals {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#refused.length === 0;
+  }
+
   has(order: number): boolean {
     return this.#refused.some((r) => r.order === order);
   }
 
-  /** Throws the only error, or one that names each in a line of its own. */
+  /** Throws the only error, or one that names each in a line of its own, with its remedy if they have several. */
   throwAll(): void {
     const errors = this.#refused.toSorted((a, b) => a.order - b.order).map(({ error }) => error);
     const [first] = errors;
     if (first === undefined) return;
-    const lines = [...new Set(errors.map((e) => e.message.replaceAll(/\s*\n\s*/g, " ")))];
-    if (lines.length === 1) throw first;
-    const remedies = [...new Set(errors.flatMap((e) => e.remedy ?? []))];
+    const messageOf = (e: MeshproofError): string => e.message.replaceAll(/\s*\n\s*/g, " ");
+    if (new Set(errors.map(messageOf)).size === 1) throw first;
+    const [remedy, ...others] = new Set(errors.flatMap((e) => e.remedy ?? []));
+    const lineOf = (e: MeshproofError): string =>
+      others.length === 0 || e.remedy === undefined ? messageOf(e) : `${messageOf(e)}; ${e.remedy}`;
+    const lines = [...new Set(errors.map(lineOf))].map((line) => `  - ${line}`);
     throw new MeshproofError(
       first.code,
-      ["the files cannot be used as they are:", ...lines.map((line) => `  - ${line}`)].join("\n"),
-      remedies.length === 0 ? {} : { remedy: remedies.join("; ") },
+      ["the files cannot be used as they are:", ...lines].join("\n"),
+      remedy === undefined || others.length > 0 ? {} : { remedy },
     );
   }
 }

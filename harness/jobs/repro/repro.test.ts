@@ -7,7 +7,7 @@ import { planLab } from "#harness/config/plan.ts";
 import { found } from "#harness/lib/found.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { refuseKeys, refuseReach, unpackBundle } from "./bundle.ts";
-import { planRepro } from "./index.ts";
+import { differenceLines, planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
@@ -268,4 +268,17 @@ describe("a bundle", () => {
       "private key",
     );
   });
+});
+
+test("a line break in a file begins no line of the plan", () => {
+  const row = { cluster: "a", field: "x\r\ny", inSource: "1\n0 failed", inLab: "2", part: "other" } as const;
+  const differs = { ...row, difference: "differs", matters: "no" } as const;
+  expect(differenceLines([differs, { ...row, difference: "", matters: "no" }])).toEqual([
+    "Other differences:",
+    "a: x\\ny: 1\\n0 failed; in the lab: 2 (does it matter: no)",
+    "",
+    "The same in the lab:",
+    "x\\ny: a 1\\n0 failed",
+    "",
+  ]);
 });

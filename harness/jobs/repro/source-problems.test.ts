@@ -369,7 +369,7 @@ test("the plan: what decides first, equal lines of clusters together, what every
     { values: { eni: { enabled: true } } },
   );
   const lines = differenceLines(differences);
-  expect(lines[0]).toBe("What breaks the mesh in the source itself:");
+  expect(lines[0]).toBe("What is wrong in the source itself, or may be:");
   expect(lines[1]).toContain("tunnel-port differs");
   expect(lines.filter((l) => l.includes("eni.enabled"))).toEqual([
     "alpha, beta: eni.enabled: true; in the lab: no ENIs: addresses come from the lab's own CIDR (does it matter: yes)",

@@ -1,29 +1,32 @@
 import { networkOf, overlaps, parseCidr } from "#harness/lib/cidr.ts";
-import { present } from "#harness/lib/present.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
-import { agentRefusals } from "#harness/semantics/chart-refusals.ts";
+import { valuesRefused } from "#harness/semantics/chart-refusals.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import {
-  isToleratedId,
   masqueraded,
   routingMode,
   settingDifferences,
   tunnelProtocol,
-  wrongId,
   wrongName,
 } from "#harness/semantics/mesh-settings.ts";
 import { namedClusters } from "#harness/semantics/named-clusters.ts";
-import { listOf } from "#harness/semantics/policy-model.ts";
-import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { connectsToNobody, notReadable, unlistedPeers, wrongPeerPorts } from "./listed-peers.ts";
+import { sameIds, wrongIds } from "./cluster-ids.ts";
+import { authorityOf } from "./given-certificates.ts";
+import {
+  connectsToNobody,
+  mayBeSetElsewhere,
+  notReadable,
+  unlistedPeers,
+  wrongPeerPorts,
+} from "./listed-peers.ts";
 import { fromChart } from "./pod-network.ts";
 import { policyRules } from "./policy-rules.ts";
-import { podsByService } from "./service-pods.ts";
-import { hasMcsApi, settingsOf } from "./source-settings.ts";
-import { at } from "./values-at.ts";
+import { globalNamespaces, servicesInMesh } from "./service-problems.ts";
+import { hasMcsApi, settingsOf, takenMaximum, unknownSettings } from "./source-settings.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
 
@@ -36,22 +39,23 @@ export function sourceProblems(
     ...sameIds(clusters),
     ...overlappingNetworks(clusters),
     ...sameNodeAddresses(clusters),
-    ...clusters.flatMap(refusedByAgents),
+    ...clusters.flatMap(refused),
     ...settingsThatDiffer(clusters),
     ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
     ...wrongPeerPorts(clusters),
     ...authModeProblems(clusters),
     ...mcsInPart(clusters),
+    ...globalNamespaces(clusters),
     ...clusters.flatMap(wrongNames),
     ...clusters.flatMap(wrongIds),
     ...versionsApart(clusters),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap((c) => [...notReadable(c, clusters), ...connectsToNobody(c, clusters)]),
-    ...services(clusters, defects),
+    ...servicesInMesh(clusters, defects),
     ...policiesOfOthers(clusters),
     ...policyRules(clusters),
-  ].map((p) => ({ ...p, difference: "differs", part: "source" }));
+  ].map((p): Difference => ({ part: "source", ...p, difference: "differs" }));
 }
 
 const pairsOf = <T>(items: readonly T[]): [T, T][] =>
@@ -59,44 +63,12 @@ const pairsOf = <T>(items: readonly T[]): [T, T][] =>
 
 const namesOf = (...clusters: readonly SourceCluster[]): string => clusters.map((c) => c.name).join(", ");
 
-function sameIds(clusters: readonly SourceCluster[]): Problem[] {
-  const groups = Map.groupBy(clusters, (c) => c.id);
-  return [...groups].flatMap(([id, same]): Problem[] =>
-    id === undefined || same.length < 2 || id === 0
-      ? []
-      : [
-          {
-            cluster: namesOf(...same),
-            field: "cluster id",
-            inSource: `${id} in ${same.length} clusters: agents take each other's pods for their own, and refuse to connect`,
-            inLab: "one id each",
-            matters: "yes",
-          },
-        ],
-  );
-}
-
 /** Of cilium-config; a name in values is refused by the chart. */
 function wrongNames(c: SourceCluster): Problem[] {
   const why = wrongName(c.name);
   if (why === undefined || c.config["cluster-name"] !== c.name || at(c.values, "cluster.name") === c.name)
     return [];
   return [{ cluster: c.name, field: "cluster name", inSource: why, inLab: "another name", matters: "yes" }];
-}
-
-function wrongIds(c: SourceCluster): Problem[] {
-  const own = settingsOf(c);
-  const why = wrongId(own);
-  if (why === undefined) return [];
-  return [
-    {
-      cluster: c.name,
-      field: "cluster id",
-      inSource: `${own.settings["cluster-id"]}: ${why}`,
-      inLab: "another id",
-      matters: isToleratedId(own) ? "perhaps" : "yes",
-    },
-  ];
 }
 
 const rangesOf = ({ podNetwork: { all, defaults } }: SourceCluster): readonly string[] => [
@@ -162,17 +134,24 @@ function sameNodeAddresses(clusters: readonly SourceCluster[]): Problem[] {
 }
 
 function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
-  const rows = settingDifferences(clusters.map(settingsOf)).map(
-    ({ setting: { key, effect }, values }): Problem => ({
-      cluster: namesOf(...clusters),
-      field: `${key} differs`,
-      inSource: `${values.map((v) => `${v.name} ${v.value}`).join(", ")}: ${effect}`,
-      inLab: inLabOf(
-        key,
-        values.map((v) => v.value),
-      ),
-      matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
-    }),
+  const unknown = new Map(clusters.map((c) => [c.name, unknownSettings(c)]));
+  const rows = settingDifferences(clusters.map(settingsOf)).flatMap(
+    ({ setting: { key, effect }, values: all }): Problem[] => {
+      const values = all.filter((v) => unknown.get(v.name)?.has(key) !== true);
+      if (new Set(values.map((v) => v.value)).size < 2) return [];
+      return [
+        {
+          cluster: namesOf(...clusters),
+          field: `${key} differs`,
+          inSource: `${values.map((v) => `${v.name} ${v.value}`).join(", ")}: ${effect}`,
+          inLab: inLabOf(
+            key,
+            values.map((v) => v.value),
+          ),
+          matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
+        },
+      ];
+    },
   );
   return [...rows, ...differentCas(clusters)];
 }
@@ -195,17 +174,22 @@ function mcsInPart(clusters: readonly SourceCluster[]): Problem[] {
   ];
 }
 
-/** Certificates are compared as they are written: two CAs can have the same name. */
+/** By their keys: two CAs can have the same name. Clusters whose values have none may have any. */
 function differentCas(clusters: readonly SourceCluster[]): Problem[] {
-  const groups = Map.groupBy(clusters, (c) => {
+  const given = clusters.flatMap((c) => {
     const ca = at(c.values, "tls.ca.cert");
-    return typeof ca === "string" ? ca.trim() : "";
+    return typeof ca !== "string" || ca.trim() === "" || isPlaceholder(ca)
+      ? []
+      : [{ c, authority: authorityOf(ca) }];
   });
-  if (groups.has("") || groups.size < 2) return [];
-  const alike = [...groups.values()].map((of, i) => `${i === 0 ? "one" : "another"} in ${namesOf(...of)}`);
+  const groups = Map.groupBy(given, (g) => g.authority);
+  if (groups.size < 2) return [];
+  const alike = [...groups.values()].map(
+    (of, i) => `${i === 0 ? "one" : "another"} in ${namesOf(...of.map(({ c }) => c))}`,
+  );
   return [
     {
-      cluster: namesOf(...clusters),
+      cluster: namesOf(...given.map(({ c }) => c)),
       field: "CA differs",
       inSource: `tls.ca.cert is not the same certificate: ${alike.join("; ")}: clusters with different ones refuse one another, unless a bundle trusts both`,
       inLab: "one CA for all clusters",
@@ -215,7 +199,7 @@ function differentCas(clusters: readonly SourceCluster[]): Problem[] {
 }
 
 function inLabOf(key: string, values: readonly string[]): string {
-  if (key === "max-connected-clusters") return "the highest of them, in all clusters";
+  if (key === "max-connected-clusters") return `${takenMaximum(values.map(Number))}, in all clusters`;
   if (key === "encryption") return "off, in all clusters";
   return key === "tunnel-protocol" && values.includes("geneve") ? "vxlan, in all clusters" : "as it is";
 }
@@ -237,16 +221,22 @@ function versionsApart(clusters: readonly SourceCluster[]): Problem[] {
   ];
 }
 
-/** Values with which agents of this version end at once. */
-function refusedByAgents(c: SourceCluster): Problem[] {
+/**
+ * Values with which the chart of this version stops, or its agents end at once. A number in quotes is a number here, and
+ * what old words of kubeProxyReplacement mean is a line of its own.
+ */
+function refused(c: SourceCluster): Problem[] {
   if (c.cilium === undefined) return [];
-  return agentRefusals(c.values, c.cilium).map(({ path, value, wants }) => ({
-    cluster: c.name,
-    field: `value ${path}`,
-    inSource: `${String(value)}: agents of Cilium ${c.cilium} do not start with it: ${wants}`,
-    inLab: "left out",
-    matters: "yes",
-  }));
+  return valuesRefused(c.values, c.cilium)
+    .filter(({ path }) => path !== "kubeProxyReplacement")
+    .map(({ path, shown, who, wants, isOfChart }) => ({
+      cluster: c.name,
+      field: `value ${path}`,
+      inSource: `${shown}: ${who} it: ${wants}`,
+      inLab: isOfChart ? "what the chart takes" : "left out",
+      // What stands beside it may be in a file that was not read.
+      matters: isOfChart && mayBeSetElsewhere(c) ? "perhaps" : "yes",
+    }));
 }
 
 /** Values that the chart of this version does not read, or refuses. */
@@ -329,29 +319,4 @@ function policiesOfOthers(clusters: readonly SourceCluster[]): Problem[] {
       ];
     }),
   );
-}
-
-function services(clusters: readonly SourceCluster[], defects: readonly KnownDefect[]): Problem[] {
-  const podsOf = podsByService(clusters);
-  return serviceProblems(
-    clusters.map((c) => ({
-      name: c.name,
-      ...(c.cilium === undefined ? {} : { version: c.cilium }),
-      hasServices: c.services.length > 0,
-      services: c.services.map((s) => ({
-        namespace: s.metadata.namespace ?? "default",
-        name: s.metadata.name,
-        annotations: s.metadata.annotations ?? {},
-        ports: listOf(s.spec?.ports) as unknown as DefinedService["ports"],
-        ...present({ pods: podsOf(c, s) }),
-      })),
-    })),
-    defects,
-  ).map(({ cluster, service, problem, breaks }) => ({
-    cluster,
-    field: `Service ${service}`,
-    inSource: problem,
-    inLab: "as it is",
-    matters: breaks ? "yes" : "perhaps",
-  }));
 }

@@ -1,7 +1,7 @@
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
 import type { ClusterSettings } from "#harness/semantics/mesh-settings.ts";
-import { at } from "./values-at.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 /** Keys of cilium-config, and the values of the chart that it writes there (templates/cilium-configmap.yaml@1.20.2). */
 export const chartPaths = {
@@ -21,6 +21,7 @@ export const chartPaths = {
   "auto-direct-node-routes": "autoDirectNodeRoutes",
   "enable-policy": "policyEnforcementMode",
   "policy-default-local-cluster": "clustermesh.policyDefaultLocalCluster",
+  "clustermesh-default-global-namespace": "clustermesh.defaultGlobalNamespace",
   "clustermesh-cache-ttl": "clustermesh.cacheTTL",
   "clustermesh-enable-endpoint-sync": "clustermesh.enableEndpointSliceSynchronization",
   "clustermesh-enable-mcs-api": "clustermesh.mcsapi.enabled",
@@ -49,24 +50,44 @@ export function settingsOf({ name, id, cilium, ...source }: SourceCluster): Clus
   };
 }
 
-/** The same, before the cluster is known as a whole. */
-export function agentSettings({
-  config,
-  values,
-}: Pick<SourceCluster, "config" | "values">): ClusterSettings["settings"] {
-  const written = Object.entries(chartPaths).flatMap(([key, path]) => {
-    const value = at(values, path);
-    return value === undefined || value === null || value === "" ? [] : [[key, String(value)]];
-  });
+type Written = Pick<SourceCluster, "config" | "values">;
+
+/** The same, before the cluster is known as a whole; without those that are placeholders. */
+export function agentSettings(source: Written): ClusterSettings["settings"] {
+  const { config, values } = source;
+  const written = writtenSettings(source);
   const hasConfig = Object.keys(config).length > 0;
   return {
     ...chartDefaults,
     ...(at(values, "gke.enabled") === true ? { "routing-mode": "native" } : {}),
-    ...Object.fromEntries(written),
     ...(hasConfig ? {} : encryption(values)),
-    ...extraConfig(values),
-    ...config,
+    ...Object.fromEntries(Object.entries(written).filter(([, value]) => !isPlaceholder(value))),
   };
+}
+
+function writtenSettings({ config, values }: Written): Record<string, string> {
+  const ofChart = Object.entries(chartPaths).flatMap(([key, path]) => {
+    const value = at(values, path);
+    return value === undefined || value === null || value === "" ? [] : [[key, String(value)]];
+  });
+  return { ...Object.fromEntries(ofChart), ...extraConfig(values), ...config };
+}
+
+/** Settings that decide on others. */
+const decided: Readonly<Record<string, readonly string[]>> = {
+  "routing-mode": ["tunnel-protocol", "tunnel-port", "underlay-protocol"],
+  "tunnel-protocol": ["tunnel-port"],
+};
+
+/** Settings of the agents that are placeholders, with those that they decide on: nobody knows them. */
+export function unknownSettings(source: Written): ReadonlySet<string> {
+  const own = Object.entries(writtenSettings(source)).flatMap(([key, value]) =>
+    isPlaceholder(value) ? [key, ...(decided[key] ?? [])] : [],
+  );
+  const isEncryption = ["enabled", "type"].some((key) =>
+    isPlaceholder(at(source.values, `encryption.${key}`)),
+  );
+  return new Set([...own, ...(isEncryption ? ["encryption"] : [])]);
 }
 
 function encryption(values: SourceCluster["values"]): Record<string, string> {
@@ -80,6 +101,9 @@ function extraConfig(values: SourceCluster["values"]): Record<string, string> {
   if (typeof extra !== "object" || extra === null) return {};
   return Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, String(value)]));
 }
+
+/** The highest of these maxima that Cilium takes (templates/validate.yaml:218@1.20.2), for a lab. */
+export const takenMaximum = (maxima: readonly number[]): 255 | 511 => (maxima.includes(511) ? 511 : 255);
 
 /** Whether the chart reads the value under which the MCS-API was on before 1.20. */
 export const readsOldMcsApi = ({ cilium }: SourceCluster): boolean => !isAtLeast(cilium ?? "1.20", "1.20");

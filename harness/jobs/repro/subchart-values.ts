@@ -4,6 +4,7 @@ import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { isChartKey } from "#harness/semantics/chart-values.ts";
 import type { ChartAround } from "./charts.ts";
+import { mergeSet, withLists } from "./commands/set-values.ts";
 import { unusedValue } from "./part.ts";
 import { at } from "./values-at.ts";
 
@@ -25,7 +26,7 @@ interface Inner {
  * Of `global`, which Helm gives to every chart, Cilium's reads nothing (templates of 1.18.6 to 1.20.2).
  */
 export function innerValues({ table, dead, condition }: ChartAround, layers: readonly AroundLayer[]): Inner {
-  const whole = layers.map((l) => l.values).reduce<Values>(mergeValues, {});
+  const whole = withLists(layers.map((l) => l.values).reduce<Values>(mergeSet, {}));
   const own = isMapping(whole[table]) ? { ...whole[table] } : {};
   const key = condition?.startsWith(`${table}.`) === true ? condition.slice(table.length + 1) : undefined;
   if (key !== undefined && !isChartKey(key)) delete own[key];

@@ -1,16 +1,14 @@
-import { mergeValues } from "#harness/config/plan.ts";
-import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
 import type { ChartAround, Charts } from "./charts.ts";
-import { setPairs } from "./commands/set-values.ts";
+import { mergeSet, setPairs, variablePairs, withLists } from "./commands/set-values.ts";
 import type { SourceFile } from "./part.ts";
 import type { Named } from "./reading.ts";
 import { innerValues } from "./subchart-values.ts";
+import { readTemplate } from "./templates.ts";
 import type { Layers, ReadLayers } from "./values-files.ts";
-import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
+import { rke2Defaults, type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
 type Values = Record<string, unknown>;
 
@@ -21,6 +19,10 @@ interface Unwrapped {
   readonly version?: string;
   /** Of the chart, in a repository. */
   readonly folder?: string;
+  /** Values of the chart, which are not those of Cilium's own, below these. */
+  readonly defaults?: Values;
+  /** What to give in place of an object that is for several clusters. */
+  readonly ofEach?: string;
   /** Of values that a chart around Cilium's does not give to it. */
   readonly notes: readonly Note[];
   /** `HelmRelease kube-system/cilium`, for messages. */
@@ -122,7 +124,7 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Found[] {
   const label =
     `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
   const read = given.map((f) => layerOf(f, root, release));
-  const whole = read.map((l) => l.values).reduce(mergeValues, {});
+  const whole = withLists(read.map((l) => l.values).reduce(mergeSet, {}));
   const folder = first(entry.folder);
   const inner = ofSubchart(whole, typeof folder === "string" ? charts.around(folder) : undefined, place);
   const { values } = inner;
@@ -138,7 +140,7 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Found[] {
   if (!isCilium || given.length + elsewhere.length + beside.length === 0) return [];
   return [
     {
-      values,
+      values: isOfRke2(label, chart) ? withoutRke2(values) : values,
       of: nameOf(document),
       notes: inner.notes,
       files: read.flatMap((l) => l.files),
@@ -150,9 +152,22 @@ function releaseOf(root: Values, entry: ValuesKind, release: Release): Found[] {
         f.unless === undefined || isUsed(f) ? [] : [{ path: f.path, instead: f.unless }],
       ),
       ...(typeof folder === "string" ? { folder } : {}),
+      ...(entry.ofEach === undefined ? {} : { ofEach: entry.ofEach }),
+      ...(isOfRke2(label, chart) ? { defaults: rke2Defaults } : {}),
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
     },
   ];
+}
+
+/** The chart of RKE2, whose defaults are other ones; an object changes it by its name. */
+const isOfRke2 = (label: string, chart: unknown): boolean =>
+  [chart, label].some((text) => typeof text === "string" && text.includes("rke2-cilium"));
+
+/** Without what only RKE2's chart reads. */
+function withoutRke2({ portmapPlugin: _, global, ...values }: Values): Values {
+  if (!isMapping(global)) return global === undefined ? values : { ...values, global };
+  const { systemDefaultRegistry: _r, ...more } = global;
+  return Object.keys(more).length === 0 ? values : { ...values, global: more };
 }
 
 /** Of a chart that has Cilium's as a subchart: by its Chart.yaml, else by the usual names. */
@@ -203,26 +218,20 @@ function layerOf(
     const folder = base === undefined ? undefined : every(root, base).find((b) => b !== undefined);
     return layers([value].flat(), base === undefined ? undefined : String(folder ?? ""));
   }
+  const pairs = pairsOf(form, value);
+  if (pairs !== undefined || typeof value !== "string")
+    return { values: pairs ?? (isMapping(value) ? value : {}), files: [], missing: [] };
   const where = `${place}: ${nameOf(document)} ${path.replaceAll("\\", "")}`;
-  const values =
-    form === "set" ? setPairs(value) : typeof value === "string" ? textValues(value, where) : value;
-  return { values: isMapping(values) ? values : {}, files: [], missing: [] };
+  const { documents, missing } = readTemplate(value, where);
+  const [first] = documents;
+  return { values: isMapping(first?.value) ? first.value : {}, files: [], missing };
 }
 
-/**
- * Values that an object holds as one text. Expressions of Go templates become `{{...}}` as a text, which is not known;
- * lines that only decide or repeat would change the values, so they are refused.
- */
-function textValues(text: string, place: string): Values {
-  if (/\{\{-?\s*(if|else|range|with|end|define|include|template|block)\b/.test(text))
-    throw new MeshproofError("config-invalid", `${place} is a template with conditions or loops`, {
-      remedy: "give the values of one cluster as a file of their own: what `helm get values` prints",
-    });
-  const filled = text.replace(/(["']?)\{\{[^}]*\}\}(["']?)/g, (whole: string, open: string, close: string) =>
-    open === "" && close === "" ? JSON.stringify(whole) : `${open}{{...}}${close}`,
-  );
-  const [document] = parseYamlObjects(text.includes("{{") ? filled : text, place);
-  return isMapping(document?.value) ? document.value : {};
+/** Undefined for a form that holds no pairs. */
+function pairsOf(form: WrappedAt["form"], value: unknown): Values | undefined {
+  if (form === "set") return setPairs(value);
+  if (form === "texts") return setPairs(value, true);
+  return form === "variables" ? variablePairs(value) : undefined;
 }
 
 /** The values at a path; `[]` stands for every item of a list. */

@@ -18,9 +18,14 @@ type Values = Record<string, unknown>;
 /** A file without a kind: values, or a mapping of names to values. */
 export function valuePieces(document: Values, { path, charts }: Reading): Piece[] {
   if (isMapping(document.sops) && looksLikeValues(document))
-    throw new MeshproofError("config-invalid", `${path} is encrypted by SOPS`, {
-      remedy: `give what \`sops decrypt ${shellQuote([path])}\` prints`,
-    });
+    // Of a folder, only that of secrets beside other values may be left out: else a cluster would be missing.
+    throw new MeshproofError(
+      isMapping(document.cluster) ? "usage" : "config-invalid",
+      `${path} is encrypted by SOPS`,
+      {
+        remedy: `give what \`sops decrypt ${shellQuote([path])}\` prints`,
+      },
+    );
   const { values, notes } = withoutDots(document, path);
   if (!looksLikeValues(values)) {
     const inner = Object.entries(values).filter(([, v]) => looksLikeValues(v));
@@ -32,14 +37,10 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
         notes,
       }));
     const [place] = valuesPlaces(values);
-    const ofTerraform =
-      typeof values.terraform_version === "string" ? ", output of `terraform show -json`," : "";
+    refuseTool(values, path, place);
     if (place !== undefined)
-      throw new MeshproofError("usage", `${path}${ofTerraform} holds values of Cilium's chart at ${place}`, {
-        remedy:
-          ofTerraform === ""
-            ? "give the values of each cluster as a file of their own"
-            : "`set` of the same resource comes after them: give what `helm get values cilium -n kube-system` prints of each cluster",
+      throw new MeshproofError("usage", `${path} holds values of Cilium's chart at ${place}`, {
+        remedy: "give the values of each cluster as a file of their own",
       });
   }
   const foreign = foreignKeys(values);
@@ -48,7 +49,6 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
     throw new MeshproofError("config-invalid", `${path} holds commands that install Cilium at ${command}`, {
       remedy: "give them as a script, or what `helm get values cilium -n kube-system` prints of each cluster",
     });
-  // Such as variables of kubespray, which name a cluster in their own way.
   if (foreign.length > 0)
     throw new MeshproofError(
       "config-invalid",
@@ -58,6 +58,30 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
   if (Object.keys(values).length === 0) return [];
   const version = present({ version: charts.version(dirname(path)) });
   return [{ cluster: clusterIn(values), values, objects: [], notes, ...version }];
+}
+
+/** Refuses what Terraform prints, and variables of Ansible: the values in them are a part of what runs. */
+function refuseTool(values: Values, path: string, place: string | undefined): void {
+  if (typeof values.terraform_version === "string" && place !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `${path}, output of \`terraform show -json\`, holds values of Cilium's chart at ${place}, which \`set\` of the same resource may change`,
+      { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
+    );
+  const variables = Object.keys(values).filter((key) => /^(cilium|kube)_[a-z]\w*$/.test(key));
+  if (!variables.some((key) => key.startsWith("cilium_"))) return;
+  const are = "variables of Ansible, as kubespray has them";
+  // Beside values of another file, those without values of the chart may be left out.
+  throw new MeshproofError(
+    place === undefined ? "config-invalid" : "usage",
+    place === undefined
+      ? `${path} has no value of Cilium's chart, only ${shortList(Object.keys(values), 4)}: ${are}`
+      : `${path} holds ${are}: ${shortList(variables, 4)}; the values at ${place} are only a part of what it installs`,
+    {
+      remedy:
+        "give what `helm get values cilium -n kube-system` prints of each cluster, or `kubectl get configmap cilium-config -n kube-system -o yaml`",
+    },
+  );
 }
 
 /** Where a file of another program, such as a workflow, has commands that install Cilium. */

@@ -1,5 +1,6 @@
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { SourceObject } from "#harness/model/source-environment.ts";
+import { isReplaced } from "#harness/semantics/chart-values.ts";
 
 export { valueAt as at } from "#harness/lib/value-at.ts";
 
@@ -17,9 +18,27 @@ export function typed(value: unknown, key = ""): unknown {
   return /^(0|[1-9]\d{0,8})$/.test(value) ? Number(value) : value;
 }
 
-/** Text that a template, a shell, Terraform or Fleet would replace. */
+/** Text that a template, a shell, Terraform, Fleet or vals (of helmfile) would replace. */
 export const isPlaceholder = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`|^global\.fleet\.|^ENC\[/.test(value);
+  isReplaced(value) ||
+  (typeof value === "string" && /`|^global\.fleet\.|^ENC\[|\b(secret)?ref\+[a-z0-9]+:\/\//.test(value));
+
+/** Of a code point that no file has. */
+const mark = "\u{10FFFD}";
+
+/** `${a}` that stands for itself, such as what Flux makes of `$${a}`: no placeholder, until `withoutMarks`. */
+export const literalVariable = (text: string): string => text.replace("$", `$${mark}`);
+
+/** A value with the variables that stand for themselves as they are. */
+export function withoutMarks<T>(value: T): T {
+  const unmarked = (v: unknown): unknown => {
+    if (typeof v === "string") return v.includes(mark) ? v.replaceAll(mark, "") : v;
+    if (Array.isArray(v)) return v.map(unmarked);
+    if (!isMapping(v)) return v;
+    return Object.fromEntries(Object.entries(v).map(([key, inner]) => [key, unmarked(inner)]));
+  };
+  return unmarked(value) as T;
+}
 
 /** The cluster that values name; undefined if it is a placeholder. */
 export function clusterIn(values: Readonly<Record<string, unknown>>): string | undefined {

@@ -50,6 +50,8 @@ export class ValuesFiles {
         const found: Found = isMapping(item) ? { values: item } : this.#find(from, String(item), root);
         files.push(...(found.files ?? []));
         if (found.why !== undefined) missing.push(`${String(item)}: ${found.why}`);
+        // Of a template.
+        missing.push(...(found.files?.[0]?.notes ?? []).map((note) => note.inSource));
         if (found.values !== undefined) values = mergeValues(values, found.values);
       }
       return { values, files, missing };

@@ -47,6 +47,31 @@ describe("the version that runs", () => {
     },
   );
 
+  test("of RKE2's chart is Cilium's, and images of another release than the chart are told", async () => {
+    const alpha = async (version: string, values: object) =>
+      (
+        await readFolder({
+          ...beta,
+          "alpha.yaml": releaseOf(values, { chart: { spec: { chart: "cilium", version } } }),
+        })
+      )[0];
+    expect(await alpha("1.18.600", valuesOf("alpha", 1))).toMatchObject({ cilium: "1.18.6", notes: [] });
+    const images = { image: { tag: "v1.18.6" }, operator: { image: { tag: "v1.18.6-vendor.2" } } };
+    expect(await alpha("1.18.600", valuesOf("alpha", 1, images))).toMatchObject({
+      cilium: "1.18.6",
+      notes: [],
+    });
+    expect(pathsOf(await alpha("1.18.700", valuesOf("alpha", 1, images)))).toEqual([
+      expect.stringMatching(
+        /^Cilium: image\.tag is v1\.18\.6 .*operator\.image\.tag is .*the chart is 1\.18\.7/,
+      ),
+    ]);
+    const latest = { image: { override: "example.org/cilium:latest" } };
+    expect(pathsOf(await alpha("1.18.6", valuesOf("alpha", 1, latest)))).toEqual([
+      expect.stringMatching(/image\.override is example\.org\/cilium:latest .*does not say/),
+    ]);
+  });
+
   test("is told if it is more than one minor from another", async () => {
     const of = (name: string, id: number, tag: string): object => valuesOf(name, id, { image: { tag } });
     expect(

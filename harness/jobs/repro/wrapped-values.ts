@@ -1,8 +1,8 @@
 /**
- * How a kind keeps Helm values: a mapping, YAML as one text, `--set` pairs (`a.b: c`, or `{ name, value }`), or a list of
- * names of files, among which may be mappings.
+ * How a kind keeps Helm values: a mapping, YAML as one text, `--set` pairs (`a.b: c`, or `{ name, value }`), `--set-string`
+ * pairs, pairs with the name of a variable of the environment, or a list of names of files, among which may be mappings.
  */
-type Form = "mapping" | "text" | "set" | "files";
+type Form = "mapping" | "text" | "set" | "texts" | "variables" | "files";
 
 export interface WrappedAt {
   /** Keys joined by dots; `[]` is every item of a list. */
@@ -35,7 +35,18 @@ export interface ValuesKind {
   readonly beside?: string;
   /** Of a file without a kind: a key that must be there. */
   readonly shape?: string;
+  /** What to give in place of an object that is filled in for each of several clusters. */
+  readonly ofEach?: string;
 }
+
+/**
+ * What RKE2's chart sets in place of Cilium's own, as far as a mesh depends on it or the chart refuses values beside it
+ * (rancher/rke2-charts, packages/rke2-cilium, values.yaml.patch of 1.18).
+ */
+export const rke2Defaults: Readonly<Record<string, unknown>> = {
+  ipam: { mode: "kubernetes" },
+  hubble: { enabled: false },
+};
 
 const mapping = (path: string): WrappedAt => ({ path, form: "mapping" });
 const text = (path: string): WrappedAt => ({ path, form: "text" });
@@ -111,6 +122,7 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [text("spec.valuesTemplate")],
     version: ["spec.version"],
     chart: ["spec.chartName"],
+    ofEach: "give what `kubectl get helmreleaseproxies -A -o yaml` prints, which has one for each cluster",
   },
   {
     kind: "HelmReleaseProxy",
@@ -147,6 +159,14 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [text("spec.extensions.helm.charts[].values")],
     version: ["spec.extensions.helm.charts[].version"],
     chart: ["spec.extensions.helm.charts[].chartname"],
+  },
+  {
+    // Of k0sctl, which holds the former.
+    kind: "Cluster",
+    group: "k0sctl.k0sproject.io",
+    values: [text("spec.k0s.config.spec.extensions.helm.charts[].values")],
+    version: ["spec.k0s.config.spec.extensions.helm.charts[].version"],
+    chart: ["spec.k0s.config.spec.extensions.helm.charts[].chartname"],
   },
   {
     kind: "Chart",
@@ -221,11 +241,24 @@ export const valuesKinds: readonly ValuesKind[] = [
     kind: "",
     group: "",
     shape: "releases",
-    values: [files("releases[].values"), set("releases[].set")],
+    // `namespaceAndValuesFlags` of pkg/state/state.go, and `ExecuteTemplateExpressions` of release.go (helmfile).
+    values: [
+      files("releases[].valuesTemplate"),
+      files("releases[].values"),
+      set("releases[].setTemplate"),
+      set("releases[].set"),
+      { path: "releases[].setString", form: "texts" },
+      { path: "releases[].env", form: "variables" },
+    ],
     version: ["releases[].version"],
     chart: ["releases[].chart"],
     folder: ["releases[].chart"],
-    elsewhere: ["releases[].secrets", "releases[].set[].file"],
+    elsewhere: [
+      "releases[].secrets",
+      "releases[].set[].file",
+      "releases[].setTemplate[].file",
+      "releases[].inherit",
+    ],
   },
   {
     kind: "",

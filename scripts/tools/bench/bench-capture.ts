@@ -8,8 +8,8 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import { quantile } from "#harness/lib/stats.ts";
-import { readCounters } from "#harness/measure/capture.ts";
+import { median, quantile } from "#harness/lib/stats.ts";
+import { captureCommand, readCounters } from "#harness/measure/capture.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { execIn, execLines } from "#harness/platform/docker.ts";
@@ -33,13 +33,10 @@ const answers = `(tcp src port ${echoHttpPort} and tcp[((tcp[12:1] & 0xf0) >> 2)
 const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn)`;
 
 /**
- * With a buffer for seconds without a processor: headers alone, 64 MiB. Its counters come with its packets. What leaves a
- * pod comes in at the node; what goes out again is not written, because the writing loads the machine.
+ * With a buffer for seconds without a processor: headers alone, 64 MiB. What leaves a pod comes in at the node; what goes
+ * out again is not written, because the writing loads the machine.
  */
-const capture = [
-  ...["sh", "-c", 'exec "$@" 2>&1', "capture"],
-  ...["tcpdump", "-B", "65536", "-s", "160", "-i", "any", "-Q", "in", "-nn", "-tt", "-l"],
-];
+const capture = { device: "any", incoming: true, bufferKiB: 65_536, snapBytes: 160 } as const;
 
 /** One line of `tcpdump -i any -nn -tt`; only packets on a pod's own interface, so that none counts twice. */
 export function readCapture(line: string): CapturedPacket | undefined {
@@ -152,12 +149,12 @@ export async function benchCapture(
     dropsText(nodes, captures.drops),
     ...[...Map.groupBy(errors, (e) => e.boundary)].map(([boundary, all]) => {
       const off = all.map((e) => Math.abs(e.ms));
-      return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, max ${Math.max(...off).toFixed(2)} ms`;
+      return `${boundary}: ${all.length} compared; error median ${median(off).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, max ${Math.max(...off).toFixed(2)} ms`;
     }),
     `requests on which prober and wire disagree: ${disputed.length}${disputed.length === 0 ? "" : ` (${disputed.slice(0, 5).map(sampleText).join("; ")})`}`,
     `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
-    `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, max ${percent(Math.max(...allShares))}`,
-    `the same failovers by every second request: the lost time differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
+    `processor: main vantage point median ${percent(median(mainShares))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(median(allShares))}, max ${percent(Math.max(...allShares))}`,
+    `the same failovers by every second request: the lost time differs by median ${median(halvedOffMs).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];
 }
 
@@ -178,7 +175,7 @@ function startCaptures(
   const ofClients = clients.map((ip) => `host ${ip}`).join(" or ");
   const drops = new Map<string, number>();
   const started = nodes.map((node) =>
-    execLines(node, [...capture, `(${ofClients}) and (${answers} or ${syns})`], (line) => {
+    execLines(node, captureCommand(`(${ofClients}) and (${answers} or ${syns})`, capture), (line) => {
       const counters = readCounters(line);
       if (counters !== undefined) drops.set(node, counters.dropped);
       const packet = readCapture(line);

@@ -1,12 +1,13 @@
 // `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build; `bench
 // capture LAB TIMES` compares the prober with packet captures over that many failovers in each direction; `bench
-// coverage [LABS...]` simulates campaigns and prints how often intervals of medians contain the median.
+// coverage [LABS...]` simulates campaigns and prints how often intervals of medians contain the median; `bench
+// alarms` how often comparisons that ignore labs call equal samples different.
 import { describeError } from "#harness/lib/errors.ts";
 import { exit, guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { benchImages, benchMemory, benchProber, benchSemantics, benchUp } from "./bench.ts";
 import { benchCapture } from "./bench-capture.ts";
-import { benchCoverage } from "./bench-coverage.ts";
+import { benchCoverage, benchFalseAlarms } from "./bench-coverage.ts";
 
 guardOutput();
 const interrupted = new AbortController();
@@ -26,6 +27,7 @@ try {
     for (const line of benchCoverage(labs.length > 0 ? labs : [2, 3, 5, 10, 15, 20, 30]))
       process.stdout.write(`${line}\n`);
   }
+  if (what === "alarms") for (const line of benchFalseAlarms()) process.stdout.write(`${line}\n`);
   if (what === "capture")
     lines.push(
       ...(await benchCapture(

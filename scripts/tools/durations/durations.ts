@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readRun } from "#harness/jobs/write-report.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
-import { quantile } from "#harness/lib/stats.ts";
+import { median } from "#harness/lib/stats.ts";
 import type { Durations } from "#harness/model/durations.ts";
 import { type ProofRecord, proofFormat } from "#harness/model/kill-matrix.ts";
 import type { RunRecord, SuiteRecord } from "#harness/model/record.ts";
@@ -85,24 +85,13 @@ const triedFaults = (proof: TimedRun["proof"]) =>
       proof.cells.every((c) => c.fault !== name || c.state === "killed" || c.state === "green"),
   );
 
-/** In whole milliseconds; of an even number the lower of the two in the middle. */
+/** In whole milliseconds. */
 function mediansOf(
   all: readonly { readonly name: string; readonly durationMs: number }[],
 ): Record<string, number> {
   const byName = Map.groupBy(all, (s) => s.name);
   return Object.fromEntries(
-    [...byName].map(([name, of]) => [
-      name,
-      Math.max(
-        1,
-        Math.round(
-          quantile(
-            of.map((s) => s.durationMs),
-            0.5,
-          ),
-        ),
-      ),
-    ]),
+    [...byName].map(([name, of]) => [name, Math.max(1, Math.round(median(of.map((s) => s.durationMs))))]),
   );
 }
 

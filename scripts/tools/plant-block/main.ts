@@ -23,8 +23,10 @@ try {
       remedy: `usage: ${usage}`,
     });
   const cluster = new Mesh(await requireLab(lab)).cluster(name);
-  const client = found((await clientsIn(cluster, "meshproof:plant-block")).at(-1), `prober pod in ${name}`);
-  const lasted = await blockFor(client, { forMs }, AbortSignal.timeout(forMs + 120_000));
+  const signal = AbortSignal.timeout(forMs + 120_000);
+  const clients = await clientsIn(cluster, { mark: "meshproof:plant-block", signal });
+  const client = found(clients.at(-1), `prober pod in ${name}`);
+  const lasted = await blockFor(client, { forMs }, signal);
   process.stdout.write(`blocked for ${lasted} ms on ${client.node.name}\n`);
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);

@@ -60,13 +60,35 @@ test("a campaign is complete when every run was measured or given up, and both a
       series: "reports/campaigns/example/series.ndjson",
       command: "npm run mesh -- measure reports/campaigns/example/plan.yaml",
       rows: [
-        { affinity: "local", tuned: true, runs: 3, labs: 1, givenUp: 1, withoutFigure: [], notPassed: [] },
+        { affinity: "local", tuned: true, runs: 3, labs: 1, givenUp: 1, withoutFigure: [] },
         { affinity: "none", tuned: true, runs: 1, labs: 1, givenUp: 1, withoutFigure: [{}, {}, {}] },
       ],
     },
   });
   expect(campaign?.measurements).toHaveLength(5);
   expect(campaign?.troubles).toEqual([]);
+});
+
+test("the commands of a campaign are listed with what they measured, and how they ended if the journal says so", async () => {
+  const { root: repository, files } = newCampaign();
+  const started = { event: "started", plan: "p", meshproof: "m" } as const;
+  const run = {
+    event: "run",
+    lab: 1,
+    row: "scale to zero, affinity local",
+    outcome: "no figure",
+    ms: 1,
+  } as const;
+  files.note({ ...started, at: "t1", commit: "abc" });
+  files.note({ ...run, at: "t2", run: 1 });
+  files.note({ ...started, at: "t3" });
+  for (const n of [1, 2]) files.note({ ...run, at: `t${3 + n}`, run: n });
+  files.note({ event: "stopped", at: "t6", why: "ended early", reason: "Ctrl-C" });
+  const [campaign] = await readCampaigns(repository);
+  expect(campaign?.record.commands).toEqual([
+    { at: "t1", commit: "abc", runs: 1, ended: "not stated" },
+    { at: "t3", runs: 2, ended: "ended early", reason: "Ctrl-C" },
+  ]);
 });
 
 test("a measurement that only the journal has was removed", async () => {

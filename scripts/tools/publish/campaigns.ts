@@ -18,8 +18,9 @@ import {
 import { labPlansOf, planHash } from "#harness/jobs/measure/plan-hash.ts";
 import { keyOf } from "#harness/jobs/measure/schedule.ts";
 import { rowSummaries } from "#harness/jobs/measure/summary.ts";
+import { given } from "#harness/lib/given.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { PlannedRow, PublishedCampaign } from "#harness/model/published.ts";
+import type { CampaignCommand, PlannedRow, PublishedCampaign } from "#harness/model/published.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 
 /** A campaign of this repository, from its plan and its files alone. */
@@ -68,6 +69,7 @@ async function readCampaign(root: string, path: string): Promise<ReadCampaign> {
       plan: path,
       series,
       command: meshCommand("measure", path),
+      commands: commandsOf(files),
       rows: plan.rows.map((row, i) => ({
         ...plannedRow(row, files),
         tuned: tuned.get(settingOfRow(plan, row)) === true,
@@ -100,17 +102,29 @@ async function tunedSettings({ settings }: CampaignPlan): Promise<Map<string, bo
 
 function plannedRow(row: CampaignRow, { entries }: CampaignFiles): Omit<PlannedRow, "tuned" | "givenUp"> {
   const { scenario, affinity, application, runs, labs } = row;
-  const attempts = (outcomes: readonly string[]): PlannedRow["notPassed"] =>
-    entries.flatMap((e) =>
-      e.event === "run" && e.row === rowName(row) && outcomes.includes(e.outcome)
-        ? [{ run: e.run, at: e.at, reasons: [...(e.reasons ?? [])] }]
-        : [],
-    );
   return {
     ...{ scenario, affinity, application, runs, labs },
-    withoutFigure: attempts(["no figure"]),
-    notPassed: attempts(["fail", "unknown"]),
+    withoutFigure: entries.flatMap((e) =>
+      e.event === "run" && e.row === rowName(row) && e.outcome === "no figure"
+        ? [{ run: e.run, at: e.at, reasons: [...(e.reasons ?? [])] }]
+        : [],
+    ),
   };
+}
+
+/** The commands that measured a campaign, by its journal; runs before the first `started` belong to none. */
+function commandsOf({ entries }: CampaignFiles): CampaignCommand[] {
+  const commands: CampaignCommand[] = [];
+  for (const e of entries) {
+    if (e.event === "started")
+      commands.push({ at: e.at, ...given({ commit: e.commit }), runs: 0, ended: "not stated" });
+    const last = commands.at(-1);
+    if (last === undefined) continue;
+    if (e.event === "run") commands[commands.length - 1] = { ...last, runs: last.runs + 1 };
+    if (e.event === "stopped")
+      commands[commands.length - 1] = { ...last, ended: e.why, ...given({ reason: e.reason }) };
+  }
+  return commands;
 }
 
 /** A measurement is written to the series before the journal says so; one that only the journal has was removed. */

@@ -1,86 +1,22 @@
 // The checker against made-up files: a good one passes, and a breach of each rule is named.
 import { describe, expect, test } from "vitest";
-import {
-  keyOf,
-  mostLossBytes,
-  type PublishedVersion,
-  refusalsOf,
-  troublesOf,
-} from "#harness/judge/provenance.ts";
+import { mostLossBytes, type PublishedVersion, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
 import { violationsOf } from "#harness/judge/published.ts";
-import { exampleMeasurement } from "#harness/model/examples.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
-import type { PlannedRow, Published, PublishedCampaign, Spoiled } from "#harness/model/published.ts";
-import { resultsTable } from "#harness/report/published.ts";
-import { tableRows } from "./pages.ts";
-
-const plain = exampleMeasurement();
-const lossy = (ms: number) => ({ ...plain.away, outageMs: ms, lostTimeMs: ms, longestGapMs: ms, lost: 1 });
-
-/** Twenty runs of a headline row from five labs, of which one failed and one had not recovered. */
-const good: readonly Measurement[] = Array.from({ length: 20 }, (_, i) =>
-  exampleMeasurement({
-    ...{ runId: "r", at: `t${i}`, lab: `lab ${i % 5}`, seed: 1, calibrationMs: 100 + i },
-    ...{ settingHash: "a", sourceHash: "b", sourceTree: "clean" },
-    ...{ tuned: true, application: "exits", outcome: i === 3 ? "fail" : "pass" },
-    away: { ...lossy(400 + 10 * i), ...(i === 3 ? { censored: true, recovered: false } : {}) },
-    phases: {
-      ...{ ...plain.phases, accountedMs: 380, accountedErrorMs: 8, unexplainedMs: 20 + i },
-      links: [{ upTo: "traffic stable", ms: 380, errorMs: 8, resolved: true }],
-    },
-    others: [
-      {
-        ...{ ...lossy(900), title: "NodePort", cluster: "east", everyMs: 50, latenessP99Ms: 1 },
-        ...{ back: plain.back, before: plain.before },
-      },
-    ],
-  }),
-);
-
-/** The plan that measurements fulfil. */
-function plannedRows(measurements: readonly Measurement[]): PlannedRow[] {
-  return [...Map.groupBy(measurements, (m) => m.scenario).values()].flatMap(([m, ...others]) =>
-    m === undefined
-      ? []
-      : {
-          ...{ scenario: m.scenario, affinity: m.affinity, application: m.application ?? "exits" },
-          ...{
-            tuned: m.tuned === true,
-            runs: others.length + 1,
-            labs: 5,
-            givenUp: 0,
-            withoutFigure: [],
-            notPassed: [],
-          },
-        },
-  );
-}
-
-function campaignOf(measurements: readonly Measurement[]): PublishedCampaign {
-  const [name, folder] = ["x", "reports/campaigns/x"];
-  return {
-    ...{ name, plan: `${folder}/plan.yaml`, series: `${folder}/series.ndjson`, command: "c" },
-    rows: plannedRows(measurements),
-  };
-}
-
-function publishedOf(measurements: readonly Measurement[]): Published {
-  return {
-    ...{ schema: 3, cilium: "1.19.4", publishedAt: "", meshproof: "abc", limits: [] },
-    ...{ campaigns: [campaignOf(measurements)], spoiled: [], measurements },
-  };
-}
-
-/** A version as `publish` writes it. */
-function versionOf(measurements: readonly Measurement[]): PublishedVersion {
-  const published = publishedOf(measurements);
-  return {
-    published,
-    again: published,
-    rows: tableRows(resultsTable([published])),
-    losses: { of: new Set(measurements.map(keyOf)), bytes: 1000 },
-  };
-}
+import type { Published } from "#harness/model/published.ts";
+import { resultsTable } from "#harness/report/published-tables.ts";
+import {
+  campaignOf,
+  good,
+  lacking,
+  lossy,
+  plain,
+  plannedRows,
+  publishedOf,
+  undecided,
+  versionOf,
+} from "./example-version.ts";
+import { wholeRows } from "./pages.ts";
 
 const rulesOf = (version: PublishedVersion): number[] => [
   ...new Set(violationsOf(version).map(({ rule }) => rule)),
@@ -105,16 +41,19 @@ test("a good file with its rows passes, also with several rows", () => {
   const cells = (what: string) => version.rows.find((r) => r["what happens"] === what);
   expect(cells("scale to zero")).toMatchObject({
     n: "20 from 5 labs",
-    "failed of n": "1 of 20",
+    "failed of n": "1 of 20; budget 2000 ms (0 ms for some clients), after healing 2000 ms",
+    "lost something": "20 of 20",
+    "lost something after healing": "0 of 20 (up to 14 %)",
     "outage, median (interval)":
       "495 ms to 505 ms [1 of 20 not over] (475 ms to 555 ms: range of 5 labs, 93.75 %)",
-    largest: "≥ 590 ms [1 of 20 not over], of 20; p95 580 ms to 590 ms [1 of 20 not over]",
+    largest: "≥ 590 ms [1 of 20 not over], of 20; p95 580 ms to 590 ms [1 of 20 not over] (19th of 20)",
     "worst vantage point":
       "outage 900 ms (≥ 900 ms [1 of 20 not over]), NodePort; lost time 900 ms (≥ 900 ms [1 of 20 not over]), NodePort",
     "accounted for": expect.stringMatching(/^93 % ± 2 %, worst run 91 %; resolved \d+ %/),
   });
   expect(cells("readiness lost")).toMatchObject({
-    "outage, median (interval)": "none lost in 20 runs (up to 14 % of runs may lose some)",
+    "lost something": "0 of 20 (up to 14 %)",
+    ...{ "outage, median (interval)": "none lost", "lost time, median (largest)": "none lost" },
   });
   expect(cells("node stopped")).toMatchObject({
     "outage, median (interval)": "see largest",
@@ -131,10 +70,10 @@ test("a row says that answers were slow before the fault", () => {
     }));
   const version = versionOf(slow(400));
   expect(violationsOf(version)).toEqual([]);
-  expect(version.rows[0]?.n).toBe(
-    "20 from 5 labs; machine saturated: p99 before the fault median 410 ms, largest 419 ms",
+  expect(version.rows[0]?.notes).toBe(
+    "machine saturated: p99 before the fault median 410 ms, largest 419 ms",
   );
-  expect(versionOf(slow(100)).rows[0]?.n).toBe("20 from 5 labs");
+  expect(versionOf(slow(100)).rows[0]?.notes).toBe("");
 });
 
 test("a row counts the runs that gave it no figure, and shows how long the spoiled outages were", () => {
@@ -142,27 +81,12 @@ test("a row counts the runs that gave it no figure, and shows how long the spoil
   expect(rows[0]?.n).toBe("20 from 5 labs");
   const version = lacking();
   expect(violationsOf(version)).toEqual([]);
-  expect(version.rows[0]?.n).toBe(
-    "19 from 5 labs (3 to 4 each); 1 more spoiled by the test machine (1 failed, outage median 700 ms, largest 700 ms); 2 more ended without a figure; 1 of the plan's 20 given up; too few runs (19 of 20, from 5 of 5 labs)",
-  );
+  expect(version.rows[0]).toMatchObject({
+    n: "19 from 5 labs (3 to 4 each); too few runs (19 of 20, from 5 of 5 labs)",
+    notes:
+      "1 more spoiled by the test machine (1 failed, outage median 700 ms, largest 700 ms); 2 more ended without a figure; 1 of the plan's 20 given up",
+  });
 });
-
-/** The good version, of which one run was spoiled at every try, and two attempts gave no figure. */
-function lacking(): PublishedVersion {
-  const kept = good.filter((_, i) => i !== 4);
-  const campaign = campaignOf(good);
-  const attempt = { run: 3, at: "t", reasons: ["why"] };
-  const rows = campaign.rows.map((row) => ({ ...row, givenUp: 1, withoutFigure: [attempt, attempt] }));
-  const spoiled: Spoiled = {
-    ...{ scenario: plain.scenario, affinity: plain.affinity, tuned: true, application: "exits" },
-    ...{ runId: "r", at: "t4", outcome: "fail", why: ["late"], outageMs: 700, censored: false },
-  };
-  const published = { ...publishedOf(kept), campaigns: [{ ...campaign, rows }], spoiled: [spoiled] };
-  return {
-    ...versionOf(kept),
-    ...{ published, again: published, rows: tableRows(resultsTable([published])) },
-  };
-}
 
 /** A version that was made of other campaigns than it shows. */
 const differing = (version: PublishedVersion, change: Partial<Published>): PublishedVersion => ({
@@ -196,6 +120,22 @@ const without = (...keys: (keyof Measurement)[]): PublishedVersion =>
 
 const base = versionOf(good);
 
+/** The good version, of which only two runs lost anything. */
+const rarely = (): PublishedVersion =>
+  each((m, i) => (i < 2 ? m : { ...m, away: plain.away, phases: plain.phases }));
+
+const editedRows = (rows: PublishedVersion["rows"], text: string): PublishedVersion["rows"] =>
+  rows.map((row) => ({ ...row, "lost something": text }));
+
+test("a row in which some runs lost something bounds the share of those", () => {
+  const version = rarely();
+  expect(violationsOf(version)).toEqual([]);
+  expect(version.rows[0]).toMatchObject({
+    "lost something": "2 of 20 (up to 29 %)",
+    "outage, median (interval)": "0 ms (0 ms: range of 5 labs, 93.75 %)",
+  });
+});
+
 describe("a breach is named by its rule", () => {
   test.each<[string, number, PublishedVersion]>([
     ["only the main vantage point", 3, each((m) => ({ ...m, others: [] }))],
@@ -203,6 +143,15 @@ describe("a breach is named by its rule", () => {
     ["no worst one after healing", 3, edited("worst vantage point after healing", "")],
     ["a censored value as a number", 3, edited("largest", "590 ms, of 20")],
     ["failed runs that are not shown", 4, edited("failed of n", "0 of 20")],
+    ["failed runs without their budget", 4, edited("failed of n", "1 of 20")],
+    ["undecided runs that are not shown", 4, { ...undecided(), rows: base.rows }],
+    ["a changed verdict that is not shown", 4, { ...undecided("fail"), rows: undecided("unknown").rows }],
+    ["a loss without its bound", 5, { ...rarely(), rows: editedRows(rarely().rows, "2 of 20") }],
+    [
+      "a bound that is too tight",
+      5,
+      { ...rarely(), rows: editedRows(rarely().rows, "2 of 20 (up to 28 %)") },
+    ],
     ["a figure without a row", 4, { ...base, rows: [] }],
     ["a sample that is not stated", 5, edited("n", "many")],
     [
@@ -210,13 +159,13 @@ describe("a breach is named by its rule", () => {
       5,
       {
         ...versionOf(good.slice(0, 19)),
-        rows: base.rows.map((r) => ({ ...r, n: "19 from 5 labs", "failed of n": "1 of 19" })),
+        rows: base.rows.map((r) => ({ ...r, n: "19 from 5 labs" })),
       },
     ],
     [
       "p95 of too few",
       5,
-      { ...versionOf(good.slice(0, 19)), rows: tableRows(resultsTable([publishedOf(good)])) },
+      { ...versionOf(good.slice(0, 19)), rows: wholeRows(resultsTable([publishedOf(good)])) },
     ],
     ["an order without a seed", 5, without("seed")],
     ["an interval without its kind", 6, edited("outage, median (interval)", "505 ms (485 ms to 525 ms)")],
@@ -264,12 +213,12 @@ describe("what plans, series and journals say otherwise is named by its rule", (
     [
       "runs that the row does not count",
       4,
-      { ...lacking(), rows: lacking().rows.map((r) => ({ ...r, n: "19 from 5 labs; too few runs" })) },
+      { ...lacking(), rows: lacking().rows.map((r) => ({ ...r, notes: "" })) },
     ],
     [
       "a count that is not true",
       4,
-      { ...base, rows: base.rows.map((r) => ({ ...r, n: `${r.n}; 1 more ended without a figure` })) },
+      { ...base, rows: base.rows.map((r) => ({ ...r, notes: "1 more ended without a figure" })) },
     ],
     [
       "a campaign that is not published",

@@ -6,10 +6,12 @@ import { parse as parseYaml } from "yaml";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord, parseRecord } from "#harness/lib/records.ts";
 import { type Certificate, certificateFormat } from "#harness/model/certificate.ts";
-import { type Published, publishedFormat } from "#harness/model/published.ts";
+import { keyColumns, type Published, publishedFormat } from "#harness/model/published.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
-import { headlineTable, publishedHtml, resultsTable } from "#harness/report/published.ts";
+import { publishedHtml } from "#harness/report/published.ts";
+import { headlineTable, resultsTable } from "#harness/report/published-tables.ts";
+import { notesText } from "./notes.ts";
 
 export const publishedDir = join(repoRoot(), "reports/published");
 
@@ -24,6 +26,7 @@ export interface GeneratedPart {
 export const parts: readonly GeneratedPart[] = [
   { file: "README.md", name: "published figures", text: headlineTable },
   { file: "docs/results/README.md", name: "published figures", text: resultsTable },
+  { file: "docs/results/README.md", name: "published notes", text: notesText },
   { file: "docs/results/README.md", name: "published files", text: publishedFiles },
 ];
 
@@ -104,17 +107,28 @@ function publishedFiles(versions: readonly Published[]): string {
   return all.length === 0 ? "Nothing yet." : all.join("\n");
 }
 
-/** The rows of a Markdown table, by column; none if the text has no table. */
+/** The rows of the Markdown tables of a text, by column; none if it has no table. */
 export function tableRows(text: string): Record<string, string>[] {
-  const lines = text
-    .split("\n")
-    .filter((l) => l.startsWith("|"))
-    .map((l) =>
-      l
-        .split(/(?<!\\)\|/)
-        .slice(1, -1)
-        .map((c) => c.trim().replaceAll("\\|", "|")),
-    );
-  const [head = [], , ...rows] = lines;
-  return rows.map((cells) => Object.fromEntries(head.map((column, i) => [column, cells[i] ?? ""])));
+  const rows: Record<string, string>[] = [];
+  let head: readonly string[] | undefined;
+  for (const line of text.split("\n")) {
+    if (!line.startsWith("|")) {
+      head = undefined;
+      continue;
+    }
+    const cells = line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((c) => c.trim().replaceAll("\\|", "|"));
+    if (head === undefined) head = cells;
+    else if (!cells.every((c) => /^:?-+:?$/.test(c)))
+      rows.push(Object.fromEntries(head.map((column, i) => [column, cells[i] ?? ""])));
+  }
+  return rows;
+}
+
+/** The same of several tables of the same rows, each row whole. */
+export function wholeRows(text: string): Record<string, string>[] {
+  const parts = Map.groupBy(tableRows(text), (row) => JSON.stringify(keyColumns.map((c) => row[c])));
+  return [...parts.values()].map((of) => Object.assign({}, ...of) as Record<string, string>);
 }

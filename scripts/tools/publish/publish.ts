@@ -9,15 +9,16 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { packedLine } from "#harness/measure/loss-files.ts";
 import { certificateFormat } from "#harness/model/certificate.ts";
+import type { LossRecord } from "#harness/model/loss-record.ts";
 import type { Published } from "#harness/model/published.ts";
-import { output } from "#harness/platform/command.ts";
+import { command, output } from "#harness/platform/command.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { rowsOf } from "#harness/report/figure-rows.ts";
 import { isMeasuredByPlan, type ReadCampaign, readCampaigns } from "./campaigns.ts";
 import { publishedDir, writePages } from "./pages.ts";
-import { lossRecordsOf, publishedOf } from "./published-of.ts";
+import { changedFiguresOf, publishedOf, recordsOf } from "./published-of.ts";
 
 /** A version's files, made and checked; nothing is written before all versions are. */
 interface Made {
@@ -42,8 +43,12 @@ export async function publish(say: (line: string) => void): Promise<string[]> {
   const meshproof = await commitOf(complete);
   const publishedAt = wallLabel();
   const made: Made[] = [];
-  for (const campaigns of Map.groupBy(complete, (c) => c.cilium[0]).values())
-    made.push(await madeOf(campaigns, publishedOf(campaigns, { meshproof, publishedAt })));
+  for (const campaigns of Map.groupBy(complete, (c) => c.cilium[0]).values()) {
+    const records = recordsOf(campaigns);
+    const missingCommits = await commitsMissing(campaigns);
+    const published = publishedOf(campaigns, { meshproof, publishedAt, missingCommits }, records);
+    made.push(await madeOf(campaigns, published, records));
+  }
   const written: string[] = [];
   for (const { published, losses } of made) {
     for (const { scenario, affinity, why } of published.spoiled)
@@ -57,12 +62,14 @@ export async function publish(say: (line: string) => void): Promise<string[]> {
   return [...written, ...(await writePages())];
 }
 
-async function madeOf(campaigns: readonly ReadCampaign[], published: Published): Promise<Made> {
+async function madeOf(
+  campaigns: readonly ReadCampaign[],
+  published: Published,
+  all: readonly LossRecord[],
+): Promise<Made> {
   const { measurements } = published;
-  const records = lossRecordsOf(
-    campaigns.map((c) => join(repoRoot(), c.losses)),
-    measurements,
-  );
+  const byKey = new Map(all.map((r) => [keyOf(r), r]));
+  const records = measurements.flatMap((m) => byKey.get(keyOf(m)) ?? []);
   const losses = records.map((r) => `${packedLine(r)}\n`).join("");
   const ofOtherPlans: string[] = [];
   for (const campaign of campaigns)
@@ -71,7 +78,12 @@ async function madeOf(campaigns: readonly ReadCampaign[], published: Published):
         `${campaign.record.plan} is not the plan by which ${campaign.record.name} was measured`,
       );
   // First what concerns whole campaigns, which the checker would say of every measurement again.
-  refuse(campaigns, [...campaigns.flatMap((c) => c.troubles), ...ofOtherPlans, ...refusalsOf(measurements)]);
+  refuse(campaigns, [
+    ...campaigns.flatMap((c) => c.troubles),
+    ...ofOtherPlans,
+    ...refusalsOf(measurements),
+    ...changedFiguresOf(published, records),
+  ]);
   const violations = violationsOf({
     published,
     again: published,
@@ -102,6 +114,18 @@ async function commitOf(campaigns: readonly ReadCampaign[]): Promise<string> {
   for (const file of campaigns.flatMap((c) => c.files))
     if ((await git("ls-files", "--", file)) === "") refuse(campaigns, [`${file} is not committed`]);
   return git("rev-parse", "--short", "HEAD");
+}
+
+/** Commits that measured and that this repository does not have, as one that only held a series. */
+async function commitsMissing(campaigns: readonly ReadCampaign[]): Promise<string[]> {
+  const measured = campaigns.flatMap((c) => c.measurements.flatMap((m) => m.campaign.commit ?? []));
+  const missing: string[] = [];
+  for (const commit of new Set(measured)) {
+    const args = ["-C", repoRoot(), "cat-file", "-e", `${commit}^{commit}`];
+    const { exitCode } = await command("git", args, { tolerate: true });
+    if (exitCode !== 0) missing.push(commit);
+  }
+  return missing;
 }
 
 function refuse(campaigns: readonly ReadCampaign[], reasons: readonly string[]): void {

@@ -6,7 +6,8 @@ import { timingTopics } from "#harness/model/timing.ts";
 import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { dataFile, pageFile, readTimings, timingsOf } from "./files.ts";
-import { publishedRun, timingsPage, withRuns } from "./timings.ts";
+import { timingsPage } from "./page.ts";
+import { publishedRun, withRuns } from "./publish.ts";
 
 guardOutput();
 try {

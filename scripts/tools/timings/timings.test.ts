@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Observation, type Timing, timingTopics } from "#harness/model/timing.ts";
+import { type Observation, type Timing, type TimingTopic, timingTopics } from "#harness/model/timing.ts";
 import { pageFile, readTimings } from "./files.ts";
-import { publishedRun, timingsPage, withRuns } from "./timings.ts";
+import { timingsPage } from "./page.ts";
+import { publishedRun, withRuns } from "./publish.ts";
 
 const observation = (value: number | null, over: Partial<Observation> = {}): Observation => ({
   ...{ what: "endpoint added", unit: "ms", value, watchedMs: 12_000, errorMs: 5.2 },
@@ -12,7 +13,7 @@ const observation = (value: number | null, over: Partial<Observation> = {}): Obs
 const timing = (values: readonly (number | null)[], over: Partial<Timing> = {}): Timing => ({
   ...{ schema: 1, topic: "propagation", suite: "propagation", test: "a", runId: "r1", everyMs: 5 },
   identity: { lab: "l r0", settingHash: "s", sourceHash: "h", tuned: true },
-  observations: values.map((v) => observation(v)),
+  observations: values.map((v, i) => observation(v, { round: i + 1 })),
   probers: [{ at: "west/worker", latenessP99Ms: 1, latenessMaxMs: 9, clockErrorMs: 0.2 }],
   ...over,
 });
@@ -36,18 +37,39 @@ const run = (over: object = {}) => ({
   suites: [{ name: "propagation", goal: "", method: "", errors: [], durationMs: 1, tests: [testOf("pass")] }],
   ...over,
 });
-const page = (...timings: readonly Timing[]): string =>
-  timingsPage(withRuns({ schema: 1, runs: [] }, [publishedRun(run(), timings)]), "propagation");
+const pageOf = (topic: TimingTopic, ...timings: readonly Timing[]): string =>
+  timingsPage(withRuns({ schema: 1, runs: [] }, [publishedRun(run(), timings)]), topic);
+const page = (...timings: readonly Timing[]): string => pageOf("propagation", ...timings);
+/** Changes that two nodes see, the second one later. */
+const changes = (values: readonly (number | null)[]): Timing => ({
+  ...timing([]),
+  observations: values.flatMap((v, i) => [
+    observation(v === null ? v : v - 1, { round: i + 1 }),
+    observation(v, { round: i + 1, at: "west/control-plane" }),
+  ]),
+});
 
 describe("a row", () => {
-  test("has a p95 from 20 observations on, and what did not happen counts as the largest", () => {
-    expect(page(timing([100, 200, 300]))).toMatch(
-      /\| 3 +\| 1 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/,
+  test("counts changes, not what several nodes saw of each", () => {
+    expect(page(changes([100, 200, 300]))).toMatch(
+      /\| 3 changes, 2 nodes each; too few runs \(3 of 10, from 1 of 3 labs\) +\| 1 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/,
     );
-    const twenty = Array.from({ length: 20 }, (_, i) => i);
-    expect(page(timing(twenty))).toMatch(/\| 20 +\| 1 +\| 0 +\| 9 ms +\| 18 ms +\| 19 ms/);
-    expect(page(timing([...twenty.slice(1), null]))).toMatch(
-      /\| 20 +\| 1 +\| 1 +\| 10 ms +\| 19 ms +\| > 12\.0 s \(not seen\)/,
+    expect(page(changes([100]))).toMatch(/\| 1 change, 2 nodes each; .*\| 99 ms to 100 ms +\| largest of 1 /);
+  });
+
+  test("has both values of two changes, and the conventional median of more", () => {
+    expect(page(changes([100, 200]))).toMatch(
+      /\| 99 ms to 100 ms; 199 ms to 200 ms +\| largest of 2 +\| 200 ms/,
+    );
+    expect(page(changes([100, 200, 301, 400]))).toMatch(/\| 251 ms +\| largest of 4 /);
+  });
+
+  test("has a p95 from 20 changes on, and what did not happen counts as the largest", () => {
+    const twenty = Array.from({ length: 20 }, (_, i) => i + 1);
+    expect(page(changes(twenty.slice(1)))).toMatch(/\| 0 +\| 11 ms +\| largest of 19 +\| 20 ms/);
+    expect(page(changes(twenty))).toMatch(/\| 0 +\| 11 ms +\| 19 ms \(rank 19 of 20\) +\| 20 ms +\| 5\.2 ms/);
+    expect(page(changes([...twenty.slice(1), null]))).toMatch(
+      /\| 1 +\| 12 ms +\| 20 ms \(rank 19 of 20\) +\| > 12\.0 s \(not seen\)/,
     );
   });
 
@@ -58,10 +80,98 @@ describe("a row", () => {
       const runs = [publishedRun(run(), [one]), publishedRun(run({ runId: "r2" }), [other])];
       return timingsPage({ schema: 1, runs }, "propagation");
     };
-    expect(rowsWith({ settingHash: "t" }).match(/endpoint added/g)).toHaveLength(2);
-    expect(rowsWith({ sourceHash: "i" }).match(/endpoint added/g)).toHaveLength(2);
-    expect(rowsWith({ lab: "l r1" })).toMatch(/endpoint added +\| 2 +\| 2 +\| 0/);
+    expect(rowsWith({ settingHash: "t" }).match(/\| endpoint added/g)).toHaveLength(2);
+    expect(rowsWith({ sourceHash: "i" }).match(/\| endpoint added/g)).toHaveLength(2);
+    expect(rowsWith({ lab: "l r1" })).toMatch(/endpoint added +\| 2 changes; too few runs .*\) +\| 2 +\| 0/);
   });
+
+  test("says too few runs where that holds, by how long one is watched", () => {
+    const ofLabs = (watchedMs: number, ...labs: readonly string[]): string => {
+      const of = labs.map((lab, i) => ({
+        ...timing([]),
+        ...{
+          identity: { ...timing([]).identity, lab },
+          observations: [observation(5, { watchedMs, round: i + 1 })],
+        },
+      }));
+      return page(...of);
+    };
+    const ten = [..."abcabcabca"];
+    expect(ofLabs(12_000, ...ten)).not.toContain("oo few runs");
+    expect(ofLabs(12_000, ...ten.slice(1))).toContain("(9 of 10, from 3 of 3 labs)");
+    expect(ofLabs(90_000, ..."ababa")).toMatch(/\| 5 changes +\| 2 +\| 0 +\| see largest +\| largest of 5 /);
+    expect(ofLabs(90_000, ..."aaaaa")).toContain("(5 of 5, from 1 of 2 labs)");
+  });
+});
+
+describe("losses", () => {
+  const lost = (...values: readonly number[]): string =>
+    pageOf("recovery-overload", {
+      ...timing([], { topic: "recovery-overload" }),
+      observations: values.map((value, i) =>
+        observation(value, { what: "requests lost", unit: "requests", round: i + 1 }),
+      ),
+    });
+
+  test("none of n has its exact bound; neither counts nor shares nor latencies have an error", () => {
+    expect(lost(0, 0)).toMatch(
+      /\| none lost in 2 recoveries \(up to 78 % of recoveries may lose some, in this lab\) +\| – +\| – +\| – /,
+    );
+    expect(lost(0, 0, 0)).toContain("none lost in 3 recoveries (up to 64 % ");
+    expect(lost(0)).toContain("none lost in 1 recovery (up to 95 % of recoveries may lose some)");
+    expect(lost(0, 3)).toMatch(/\| 0; 3 +\| largest of 2 +\| 3 +\| – /);
+    expect(page(timing([12], { observations: [observation(2, { what: "latency p50 of it" })] }))).toMatch(
+      /\| 2 ms +\| largest of 1 +\| 2 ms +\| – /,
+    );
+  });
+});
+
+describe("a dead cluster", () => {
+  const died = (zeroWatchedMs: number): string => {
+    const of = (ttl: string, value: number | null, watchedMs: number) =>
+      observation(value, {
+        what: `affinity none, cacheTTL ${ttl}: last request that was sent to the dead cluster`,
+        ...{ watchedMs, evidence: { stoppedMs: 3000, lost: 7 } },
+      });
+    return pageOf("dead-cluster", {
+      ...timing([], { topic: "dead-cluster" }),
+      observations: [of("0s", null, zeroWatchedMs), of("30s", 139_600, 170_000)],
+    });
+  };
+
+  test("the duration of the stop is part of the error", () => {
+    expect(died(93_000)).toMatch(/\| 139\.6 s +\| 3006 ms /);
+  });
+
+  test("two values of cacheTTL are not told apart where the clients of 0s were watched for less", () => {
+    expect(died(93_000)).toContain(
+      "**This data does not tell cacheTTL 0s and 30s apart.** With 0s the clients were watched for 93.0 s; with 30s they lost requests for 139.6 s",
+    );
+    expect(died(200_000)).not.toContain("tell cacheTTL");
+  });
+});
+
+test("a new node: the mesh's part comes first, and a short watch is named", () => {
+  const joined = (watchedMs: number): string => {
+    const of = (what: string, unit: Observation["unit"], value: number) =>
+      observation(value, { what, unit, watchedMs, evidence: { firstRequestMs: 8000, sent: 20 } });
+    return pageOf("fresh-node", {
+      ...timing([], { topic: "fresh-node" }),
+      observations: [
+        of("from Ready to the first answer", "ms", 8020),
+        of("from the first request of a new pod to the first answer", "ms", 20),
+        of("requests that a new pod lost", "requests", 0),
+      ],
+    });
+  };
+  expect(joined(13_000).match(/\| (from|requests) [a-zA-Z]+/g)).toEqual([
+    "| from the",
+    "| from Ready",
+    "| requests that",
+  ]);
+  expect(joined(13_000)).toContain("at least 99.7 % passed before the pod's first request");
+  expect(joined(13_000)).not.toContain("hardly watched");
+  expect(joined(8300)).toContain("**Lost requests were hardly watched for**: for 300 ms");
 });
 
 test("a failed test counts and is named; one that the test machine spoiled does not count", () => {

@@ -4,6 +4,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { type CertificateFinding, type Grade, reaches } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { isIdUnknown } from "../../repro/cluster-ids.ts";
 import { certificateFindings } from "./certificate-findings.ts";
 import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
 import { defectFindings } from "./defect-findings.ts";
@@ -60,7 +61,7 @@ export function reportOf(
     healthFindings(clusters, defects),
     {
       found: valueFindings(clusters, defects),
-      unread: [...clusters.flatMap(unreadValues), ...unreadNetworks(clusters)],
+      unread: [...clusters.flatMap(unreadValues), ...unreadIds(clusters), ...unreadNetworks(clusters)],
     },
     policyFindings(clusters, defects),
     { found: defectFindings(clusters, all), unread: [] },
@@ -82,10 +83,22 @@ const unreadValues = ({ name, settings }: CheckedCluster): Unread[] =>
     ? [
         {
           message: `Helm values of ${name} were not given: which of them the new chart refuses or ignores is not known`,
-          remedy: `give ${name}=FILE with the output of helm get values cilium -n kube-system`,
+          remedy: `give ${name}=FILE with the output of helm get values cilium -n kube-system, or the values that the manifests were rendered with`,
         },
       ]
     : [];
+
+/** Where values were given, and nothing of them tells the id. */
+const unreadIds = (clusters: readonly CheckedCluster[]): Unread[] =>
+  clusters
+    .filter(
+      ({ isWhole, settings, source }) =>
+        clusters.length > 1 && !isWhole && settings.values !== undefined && isIdUnknown(source),
+    )
+    .map(({ name }) => ({
+      message: `cluster.id of ${name} is not in what was given: whether it is that of another cluster, or none, was not checked`,
+      remedy: `give ${name}=FILE with the output of helm get values cilium -n kube-system`,
+    }));
 
 /** Of loose files: an archive has pods and nodes. */
 const unreadNetworks = (clusters: readonly CheckedCluster[]): Unread[] =>

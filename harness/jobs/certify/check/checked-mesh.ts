@@ -15,7 +15,7 @@ import {
   settingsAfter,
 } from "#harness/semantics/setting-changes.ts";
 import type { Part } from "../../repro/part.ts";
-import { clustersOf } from "../../repro/read-source.ts";
+import { clustersOf } from "../../repro/parts-by-cluster.ts";
 import { partOf } from "../../repro/sysdump-parts.ts";
 import { objectsBeside } from "./objects-beside.ts";
 

@@ -162,4 +162,35 @@ describe("a CA that another cluster does not trust", () => {
     );
     expect(of(trusted, "cluster-settings")).toEqual([]);
   });
+
+  test("is said of a cluster's own certificates too, serious where the chart reads them", async () => {
+    const [one, two] = await Promise.all([makeCa("CA"), makeCa("CA")]);
+    const [own, other] = await Promise.all([clientOf(one), clientOf(two)]);
+    const base64 = (pem: string): string => Buffer.from(pem).toString("base64");
+    const tls = (cert: string, auto: object) => ({
+      ...valuesOf("a"),
+      tls: { ca: { cert: base64(one.cert) } },
+      clustermesh: { useAPIServer: true, apiserver: { tls: { server: { cert: base64(cert) }, ...auto } } },
+    });
+    const found = async (cert: string, auto: object = {}) =>
+      of(await checked(fileOf(tls(cert, auto)), fileOf(valuesOf("b"))), "cluster-settings");
+    expect(await found(own.cert)).toEqual([]);
+    const message = expect.stringMatching(/^a: certificates of another CA: .*apiserver\.tls\.server\.cert/);
+    expect(await found(other.cert)).toMatchObject([{ grade: "caution", message }]);
+    expect(await found(other.cert, { auto: { enabled: false } })).toMatchObject([
+      { grade: "serious", message },
+    ]);
+  });
+
+  test("of several clusters, those that give one are compared, whatever form it has", async () => {
+    const [one, two] = await Promise.all([makeCa("CA"), makeCa("CA")]);
+    const withCa = (name: string, cert: string) => fileOf({ ...valuesOf(name), tls: { ca: { cert } } });
+    const base64 = Buffer.from(one.cert).toString("base64");
+    expect(of(await checked(withCa("a", one.cert), withCa("b", base64)), "cluster-settings")).toEqual([]);
+    const third = { ...valuesOf("c"), cluster: { name: "c", id: 3 } };
+    const report = await checked(withCa("a", one.cert), withCa("b", two.cert), fileOf(third));
+    expect(of(report, "cluster-settings")).toMatchObject([
+      { grade: "caution", message: expect.stringMatching(/^a, b: CA differs: .*one in a; another in b/) },
+    ]);
+  });
 });

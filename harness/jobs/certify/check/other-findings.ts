@@ -114,8 +114,8 @@ const unreadObjects = ({ name, source }: CheckedCluster): Unread[] =>
 const unreadNotes = ({ name, source, from = "an unknown version" }: CheckedCluster): Unread[] =>
   source.notes
     .filter(({ field, inSource }) => doubts.includes(field) || inSource.endsWith(": a placeholder"))
-    .map(({ field, inSource, inLab }) => ({
-      message: `${field} of ${name} is not certain: ${inSource} (${field === "Cilium" ? `judged as ${from}` : inLab})`,
+    .map(({ field, inSource, inLab, ofNoCluster }) => ({
+      message: `${field}${ofNoCluster === true ? "" : ` of ${name}`} is not certain: ${inSource} (${field === "Cilium" ? `judged as ${from}` : inLab})`,
       remedy: "give what the cluster itself says: helm get values, kubectl get pods -A -o yaml, a sysdump",
     }));
 

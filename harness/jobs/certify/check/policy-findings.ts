@@ -1,13 +1,16 @@
 import { contextOf, titleOf, unreadPolicies, whatIf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { found as required } from "#harness/lib/found.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterPolicies, UserPolicy, WhatIfChange } from "#harness/model/what-if.ts";
+import type { AccessChange } from "#harness/semantics/combined-access.ts";
 import { effectOf } from "#harness/semantics/policy-effect.ts";
 import { needsPolicies, policyFeatureFindings } from "#harness/semantics/policy-features.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
+import { accessOf, type PeerPod, policyMove } from "./policy-access.ts";
 
 const setting = "policy-default-local-cluster";
 
@@ -68,6 +71,7 @@ function localClusterFindings(
 ): Part {
   const found: Found[] = [];
   const unread: Unread[] = [];
+  const move = policyMove(clusters, policies);
   for (const value of [true, false]) {
     const changed = clusters.filter(
       (c) => c.policiesRead && changesSelectors(c) && c.after[setting] === String(value),
@@ -80,31 +84,76 @@ function localClusterFindings(
       defects,
     });
     // What a known defect makes of a policy is a finding of its own.
-    for (const { cluster, changes } of report.clusters)
-      for (const change of names.includes(cluster) ? changes.filter((c) => c.defect === undefined) : [])
-        found.push({ cluster, finding: findingOf(change) });
+    for (const checked of changed) {
+      const { changes = [] } = report.clusters.find((c) => c.cluster === checked.name) ?? {};
+      for (const change of changes.filter((c) => c.defect === undefined))
+        found.push({ cluster: checked.name, finding: findingOf(change, accessOf(move, checked, change)) });
+    }
     for (const { cluster, message, next } of report.unread)
       if (names.includes(cluster)) unread.push({ message, remedy: next });
   }
   return { found, unread };
 }
 
-function findingOf(change: WhatIfChange): CertificateFinding {
-  const { kind, namespace, name, path, direction, verdict, now, after, remote, remedy } = change;
-  const count = remote?.count ?? 0;
-  const isHarmless = remote !== undefined && count === 0 && remote.incomplete === undefined;
-  const more = remote?.moreNames === undefined ? "" : ", ...";
-  const whom =
-    remote === undefined || isHarmless
-      ? "no pod of another cluster is affected now"
-      : count === 0
-        ? `which pods are affected is not known: ${remote.incomplete}`
-        : `${count} ${count === 1 ? "pod" : "pods"} of other clusters would ${remote.access} this access: ${remote.names.join(", ")}${more}`;
+/** `access`: by all policies together; undefined where only the rule itself is known. */
+function findingOf(change: WhatIfChange, access: AccessChange<PeerPod> | undefined): CertificateFinding {
+  const { kind, namespace, name, path, direction, verdict, now, after, remedy } = change;
+  const { grade, whom } = access === undefined ? byRule(change) : byAll(change, access);
   return {
     id: "policy-changes-meaning",
-    grade: isHarmless ? "caution" : "serious",
+    grade,
     message: `${kind} ${namespace === "" ? name : `${namespace}/${name}`}, ${path}, ${verdict === "allow" ? "allows" : "denies"} traffic ${direction === "ingress" ? "from" : "to"} ${now} before, ${after} after; ${whom}`,
     remedy,
+  };
+}
+
+type Affected = Pick<CertificateFinding, "grade"> & { readonly whom: string };
+
+const nobody = "no pod of another cluster is affected now";
+const podsOf = (count: number): string => `${count} ${count === 1 ? "pod" : "pods"} of other clusters`;
+
+function byRule({ remote }: WhatIfChange): Affected {
+  const count = remote?.count ?? 0;
+  if (remote === undefined || (count === 0 && remote.incomplete === undefined))
+    return { grade: "caution", whom: nobody };
+  const more = remote.moreNames === undefined ? "" : ", ...";
+  return {
+    grade: "serious",
+    whom:
+      count === 0
+        ? `which pods are affected is not known: ${remote.incomplete}`
+        : `${podsOf(count)} would ${remote.access} this access: ${remote.names.join(", ")}${more}`,
+  };
+}
+
+const namesShown = 5;
+const reasonsShown = 3;
+
+/** Other policies may give or take the same. */
+function byAll({ remote }: WhatIfChange, { changed, kept, why }: AccessChange<PeerPod>): Affected {
+  const countOf = (pods: readonly PeerPod[]): number => pods.reduce((sum, p) => sum + p.replicas, 0);
+  const namesOf = (pods: readonly PeerPod[]): string =>
+    `${pods
+      .slice(0, namesShown)
+      .map((p) => p.title)
+      .join(", ")}${pods.length > namesShown ? ", ..." : ""}`;
+  const reason = why.length === 0 ? "no policy denies it" : shortList(why, reasonsShown);
+  const same =
+    kept.length === 0
+      ? []
+      : [`nothing changes for ${podsOf(countOf(kept))} that it selects (${namesOf(kept)}): ${reason}`];
+  if (changed.length > 0)
+    return {
+      grade: "serious",
+      whom: [
+        `${podsOf(countOf(changed))} would ${remote?.access} this access: ${namesOf(changed)}`,
+        ...same,
+      ].join("; "),
+    };
+  if (remote?.incomplete === undefined) return { grade: "caution", whom: same[0] ?? nobody };
+  return {
+    grade: "serious",
+    whom: [`which pods are affected is not known: ${remote.incomplete}`, ...same].join("; "),
   };
 }
 

@@ -135,7 +135,7 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean | undefine
     remedy:
       instead === undefined || isWritten
         ? `leave it out of the values for ${to}`
-        : `${write} in the values for ${to}${isGuess ? ", if that is what is meant" : ""}`,
+        : `${write} in the values for ${to}${isGuess ? ", if that is what is meant" : ""}${isLost === false ? "; it has no effect now, so this changes what runs: do it apart from the upgrade" : ""}`,
   };
 }
 

@@ -26,7 +26,11 @@ const context: Reader = (argument) => ({ context: argument });
 
 /** `a.b=["x"]`, or all values as one JSON object. */
 const setJson: Reader = (argument) => {
-  const [, path, json = ""] = /^([^={[]+)=(.*)$/s.exec(argument) ?? [undefined, undefined, argument];
+  const [, path, json = ""] = /^((?:[^={[]|\[\d+\])+)=(.*)$/s.exec(argument) ?? [
+    undefined,
+    undefined,
+    argument,
+  ];
   try {
     const value: unknown = JSON.parse(json);
     if (path !== undefined) return { values: nested(setKeys(path), value) };

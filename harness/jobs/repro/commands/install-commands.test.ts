@@ -156,3 +156,59 @@ describe("options", () => {
     expect(unknown).toMatchObject({ values: {}, unread: ["cilium clustermesh enable"] });
   });
 });
+
+describe("arrays of a script", () => {
+  const common = 'common=(\n  --version "1.19.4" # of both\n  --set kubeProxyReplacement=true\n)\n';
+  const onlyOf = (text: string): unknown => installCommands(text, "x.sh", none)[0];
+
+  test("one that no command names is no command", () => {
+    expect(clustersOf(`${common}${install("red", "1")}${install("green", "2")}`)).toEqual(both);
+  });
+
+  test("its words are those of the command that names it", () => {
+    const text = `V=1.18.6\nreadonly args=( --set cluster.id=1 --version $V )\nargs+=( --set 'a=x y' )\ncilium install "\${args[@]}" --set cluster.name=red\n`;
+    expect(onlyOf(text)).toMatchObject({
+      values: { cluster: { name: "red", id: 1 }, a: "x y" },
+      version: "1.18.6",
+      unknown: [],
+    });
+  });
+
+  test("an array may be the whole command", () => {
+    const text =
+      'cmd=(helm upgrade --install cilium cilium/cilium --set "cluster.id=1")\n"${cmd[@]}" --set cluster.name=red\n';
+    expect(installCommands(text, "x.sh", none)).toMatchObject([
+      { values: { cluster: { name: "red", id: 1 } } },
+    ]);
+  });
+
+  test.each([
+    ["in a branch", "if x; then\n  args=(--set a=b)\nfi\n"],
+    ["with names as indices", "declare -A args=([a]=b [c]=d)\n"],
+    ["changed by its index", "args=(--set a=b)\nargs[1]=c=d\n"],
+    ["added to what is not known", "args+=(--set a=b)\n"],
+  ])("%s, its words are not known", (_, text) => {
+    expect(onlyOf(`${text}cilium install --set cluster.name=red "\${args[@]}"\n`)).toMatchObject({
+      values: { cluster: { name: "red" } },
+      unknown: ["${args[@]}"],
+    });
+  });
+
+  test("text is added to a variable", () => {
+    const text = 'OPTS="--set a=b"\nOPTS+=" --set c=d"\nMORE+=" --set e=f"\ncilium install $OPTS $MORE\n';
+    expect(onlyOf(text)).toMatchObject({ values: { a: "b", c: "d" }, unknown: ["$MORE"] });
+  });
+});
+
+test("`--set` changes items of lists, also of a values file", () => {
+  const layers: Named["layers"] = () => ({
+    values: { pools: ["10.1.0.0/16", "10.2.0.0/16"] },
+    files: [],
+    missing: [],
+  });
+  const text = `helm install cilium cilium/cilium -f x.yaml --set 'pools[1]=10.3.0.0/16' --set peers[0].ips[0]=192.0.2.1 --set-json 'peers[1]={"name":"c"}'\n`;
+  expect(installCommands(text, "x.sh", { ...none, layers })[0]?.values).toEqual({
+    pools: ["10.1.0.0/16", "10.3.0.0/16"],
+    peers: [{ ips: ["192.0.2.1"] }, { name: "c" }],
+  });
+});

@@ -11,7 +11,8 @@ import { innerValues } from "../subchart-values.ts";
 import { at, isPlaceholder } from "../values-at.ts";
 import type { Layers } from "../values-files.ts";
 import { optionMeaning } from "./command-options.ts";
-import { nested } from "./set-values.ts";
+import { mergeSet, nested, withLists } from "./set-values.ts";
+import { arrayAt, withArrays } from "./shell-arrays.ts";
 import {
   type ShellCommand,
   type ShellVariables,
@@ -63,16 +64,18 @@ export function installCommands(text: string, place: string, named: Named): Inst
   if (!commands.some((c) => /\b(helm|cilium)\s/.test(c.text)))
     return [
       commandOf(
-        commands.flatMap((c) => wordsOf(c.text, place)),
+        commands.flatMap((c) => wordsOf(arrayAt(c.text)?.inside ?? c.text, place)),
         { line: 1, place, ...named },
       ),
     ];
   const found = commands.flatMap((command): Found[] => {
     takeAssignments(command, known, place);
     for (const name of unsure) known.delete(name);
-    const isInstall = hasInstallCommand(`${command.text} `) && !/\bhelm\s+repo\b/.test(command.text);
-    if (!isInstall && !/\bcilium\s+clustermesh\s+enable\b/.test(command.text)) return [];
-    const words = wordsOf(command.text, place, known);
+    const own = command.isArray ? inBlock(command) : command.text;
+    const whole = withArrays(own, known);
+    const isInstall = hasInstallCommand(`${whole} `) && !/\bhelm\s+repo\b/.test(whole);
+    if (!isInstall && !/\bcilium\s+clustermesh\s+enable\b/.test(whole)) return [];
+    const words = wordsOf(own, place, known);
     if (isOther(words) && chartIn(words, named) === undefined) return [];
     // Of the other the plan says that it is not read.
     if (!isEnable(words)) refuseLoop(command, words, place);
@@ -81,6 +84,12 @@ export function installCommands(text: string, place: string, named: Named): Inst
     ];
   });
   return withEnabled(found, place);
+}
+
+/** A command within an array whose value is not known where it is used; empty for other arrays. */
+function inBlock({ text, nested }: ShellCommand): string {
+  const inside = arrayAt(text)?.inside ?? "";
+  return nested && /^\s*(helm|cilium)\s/.test(inside) ? inside : "";
 }
 
 const isEnable = (words: readonly string[]): boolean =>
@@ -229,14 +238,14 @@ function commandOf(words: readonly string[], where: Place): InstallCommand {
     const meaning = optionMeaning(option, joined ?? words[i + 1] ?? "");
     if (meaning === "unread") unread.push(word);
     else if (meaning === "nothing") continue;
-    else if ("values" in meaning) values = mergeValues(values, meaning.values);
+    else if ("values" in meaning) values = mergeSet(values, meaning.values);
     else if ("file" in meaning) named.push(meaning.file);
     else if ("version" in meaning) version = meaning.version;
     else context = meaning.context;
   }
   const { values: below, files, missing } = layers(named);
   const command: InstallCommand = {
-    ...{ values: mergeValues(below, values), files, missing, unknown, unread, notes: [], line },
+    ...{ values: withLists(mergeSet(below, values)), files, missing, unknown, unread, notes: [], line },
     ...(version === undefined ? {} : { version }),
     ...(context === undefined ? {} : { context }),
   };

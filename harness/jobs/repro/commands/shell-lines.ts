@@ -1,7 +1,8 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { arrayAt, arrayInLines, type ShellArray, wholeArray } from "./shell-arrays.ts";
 
-/** Variables of a script that have one known value at the place that is read. */
-export type ShellVariables = Map<string, string>;
+/** Variables of a script that have one known value at the place that is read; of an array, its words. */
+export type ShellVariables = Map<string, string | readonly string[]>;
 
 /** One command of a script. */
 export interface ShellCommand {
@@ -11,6 +12,8 @@ export interface ShellCommand {
   /** The head of the loop, function or branch that it is in: what it does is not known from its text alone. */
   readonly loop: string | undefined;
   readonly nested: boolean;
+  /** Of the assignment of an array: its words are no command until a command names the array. */
+  readonly isArray: boolean;
 }
 
 const loopHead = /^(?:(?:do|then|else|time|!|\{|\()\s+)*((?:for|while|until|select)\s.*)$/s;
@@ -20,8 +23,11 @@ const functionHead = /^(?:function\s+[\w:-]+|[\w:-]+\s*\(\s*\))\s*(?:\(\s*\))?\s
 /** The commands of a script in order, with the blocks that they are in. Nothing is executed. */
 export function shellCommands(text: string): ShellCommand[] {
   const blocks: { readonly end: string; readonly head?: string }[] = [];
-  return logicalLines(text).flatMap(({ text: whole, line }) =>
-    partsOf(whole).map((part): ShellCommand => {
+  return logicalLines(text).flatMap(({ text: whole, line, isArray }) =>
+    (isArray === true ? [whole] : partsOf(whole)).map((part): ShellCommand => {
+      const within = blocks.findLast((b) => b.head !== undefined)?.head;
+      if (arrayAt(part) !== undefined)
+        return { text: part, line, loop: within, nested: blocks.length > 0, isArray: true };
       const first = /^[\w}]+/.exec(part)?.[0];
       if (first !== undefined && blocks.at(-1)?.end === first) blocks.pop();
       const loop = (loopHead.exec(part) ?? loopHead.exec(afterPipe(part)))?.[1];
@@ -30,19 +36,34 @@ export function shellCommands(text: string): ShellCommand[] {
       else if (functionHead.test(part) && !/\}\s*$/.test(part)) blocks.push({ end: "}" });
       const head =
         blocks.findLast((b) => b.head !== undefined)?.head ?? /\b(?:xargs|parallel)\b.*/.exec(part)?.[0];
-      return { text: part, line, loop: head, nested: blocks.length > 0 };
+      return { text: part, line, loop: head, nested: blocks.length > 0, isArray: false };
     }),
   );
 }
 
 const afterPipe = (part: string): string => part.replace(/^.*(?<!\|)\|(?!\|)\s*/s, "");
 
-/** Lines without comments, those with a backslash at their end joined. */
-function logicalLines(text: string): { readonly text: string; readonly line: number }[] {
-  const lines: { text: string; line: number }[] = [];
-  let open: { text: string; line: number } | undefined;
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
+interface LogicalLine {
+  readonly text: string;
+  readonly line: number;
+  readonly isArray?: true;
+}
+
+/** Lines without comments, those with a backslash at their end joined, and those of one array. */
+function logicalLines(text: string): LogicalLine[] {
+  const lines: LogicalLine[] = [];
+  let open: LogicalLine | undefined;
+  const all = text.split(/\r?\n/);
+  for (let i = 0; i < all.length; i++) {
+    const line = all[i] ?? "";
     if (open === undefined && /^\s*#/.test(line)) continue;
+    const array = open === undefined ? arrayInLines(all, i) : undefined;
+    if (array !== undefined) {
+      lines.push({ text: array.text, line: i + 1, isArray: true });
+      if (array.rest !== "") lines.push({ text: array.rest, line: array.last + 1 });
+      i = array.last;
+      continue;
+    }
     const ends = !line.endsWith("\\");
     const own = ends ? line : `${line.slice(0, -1)} `;
     open = open === undefined ? { text: own, line: i + 1 } : { ...open, text: open.text + own };
@@ -60,31 +81,51 @@ const partsOf = (line: string): string[] =>
     .filter((part) => part !== "");
 
 const keyword = /^(?:(?:do|then|else|\{)\s+)*(?:(?:export|readonly|local|declare|typeset)\s+(?:-\w+\s+)*)?/;
-const isAssignment = (word: string): boolean => /^[A-Za-z_]\w*=/.test(word);
+const isAssignment = (word: string): boolean => /^[A-Za-z_]\w*\+?=/.test(word);
 
 /** Takes the variables that a command sets, if it is no more than assignments. */
 export function takeAssignments({ text }: ShellCommand, known: ShellVariables, place: string): void {
+  const array = arrayAt(text);
+  if (array !== undefined) {
+    takeArray(array, known, place);
+    return;
+  }
   const plain = text.replace(keyword, "");
+  const item = /^([A-Za-z_]\w*)\[[^\]]*\]\+?=/.exec(plain)?.[1];
+  if (item !== undefined) known.delete(item);
   if (!isAssignment(plain)) return;
   const words = wordsOf(plain, place, known);
   // `A=1 command` sets it for that command's environment alone, after its words are expanded.
   if (!words.every(isAssignment)) return;
   for (const word of words) {
-    const [, name = "", value = ""] = /^(\w+)=(.*)$/s.exec(word) ?? [];
-    if (/[$`]/.test(value) || value.startsWith("(")) known.delete(name);
-    else known.set(name, value);
+    const [, name = "", more = "", value = ""] = /^(\w+)(\+?)=(.*)$/s.exec(word) ?? [];
+    const standing = more === "" ? "" : known.get(name);
+    if (/[$`]/.test(value) || value.startsWith("(") || typeof standing !== "string") known.delete(name);
+    else known.set(name, standing + value);
   }
+}
+
+function takeArray({ name, isMore, inside }: ShellArray, known: ShellVariables, place: string): void {
+  const standing = isMore ? known.get(name) : [];
+  const words = wordsOf(inside, place, known);
+  // Of an array with names in place of numbers, the words are no arguments.
+  if (standing === undefined || typeof standing === "string" || words.some((w) => /^\[[^\]]*\]=/.test(w)))
+    known.delete(name);
+  else known.set(name, [...standing, ...words]);
 }
 
 /** Variables that a loop, a branch, a function or `read` sets: their value at another place is not known. */
 export function unsureVariables(commands: readonly ShellCommand[]): ReadonlySet<string> {
   return new Set(
-    commands.flatMap(({ text, nested }): string[] => {
+    commands.flatMap(({ text, nested, isArray }): string[] => {
+      if (isArray) return nested ? [arrayAt(text)?.name ?? ""] : [];
       const own = /\b(?:for|select)\s+([A-Za-z_]\w*)/.exec(text)?.[1];
       const read = /\bread\s+([^<|;]*)/.exec(text)?.[1]?.split(/\s+/) ?? [];
       const plain = text.replace(keyword, "");
       const set =
-        nested && isAssignment(plain) ? [...plain.matchAll(/([A-Za-z_]\w*)=/g)].map((m) => m[1] ?? "") : [];
+        nested && isAssignment(plain)
+          ? [...plain.matchAll(/([A-Za-z_]\w*)\+?=/g)].map((m) => m[1] ?? "")
+          : [];
       return [...(own === undefined ? [] : [own]), ...read, ...set];
     }),
   );
@@ -100,7 +141,12 @@ export function wordsOf(line: string, place: string, known: ShellVariables = new
     if (c === "$" && quote !== "'") {
       const [value, length] = expansion(line.slice(i), known);
       i += length - 1;
-      if (quote === "" && /\s/.test(value) && length > 0 && !value.startsWith("$")) {
+      if (typeof value !== "string") {
+        const [first = "", ...rest] = value;
+        const all = [(word ?? "") + first, ...rest];
+        word = value.length === 0 ? word : all.pop();
+        if (value.length > 0) words.push(...all);
+      } else if (quote === "" && /\s/.test(value) && length > 0 && !value.startsWith("$")) {
         // Without quotes, the words of a variable become words of the command.
         const [head = "", ...rest] = value.split(/\s+/);
         const all = [(word ?? "") + head, ...rest];
@@ -120,8 +166,12 @@ export function wordsOf(line: string, place: string, known: ShellVariables = new
       // Helm's own escapes of `,` and `.` reach it unquoted only when doubled; people mean them.
       const next = line.charAt(++i);
       word = (word ?? "") + (next === "," || next === "." ? `\\${next}` : next);
-    } else if (c === "#" && word === undefined) break;
-    else if (/\s/.test(c)) {
+    } else if (c === "#" && word === undefined) {
+      // The words of an array may take several lines.
+      const end = line.indexOf("\n", i);
+      if (end === -1) break;
+      i = end;
+    } else if (/\s/.test(c)) {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else word = (word ?? "") + c;
@@ -136,10 +186,16 @@ export function wordsOf(line: string, place: string, known: ShellVariables = new
 }
 
 /** What stands at a `$`, and how much of the text it takes; what is not known stays as it is. */
-function expansion(text: string, known: ShellVariables): [value: string, length: number] {
+function expansion(text: string, known: ShellVariables): [value: string | readonly string[], length: number] {
+  const [array, ofArray = ""] = wholeArray.exec(text) ?? [];
+  if (array !== undefined) return [known.get(ofArray) ?? array, array.length];
   const [whole, plain, braced] = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})/.exec(text) ?? [];
   const name = plain ?? braced;
-  if (whole !== undefined && name !== undefined) return [known.get(name) ?? whole, whole.length];
+  if (whole !== undefined && name !== undefined) {
+    const value = known.get(name) ?? whole;
+    // Without an index, it is the first word.
+    return [typeof value === "string" ? value : (value[0] ?? ""), whole.length];
+  }
   const open = text.charAt(1);
   const close = { "(": ")", "{": "}" }[open];
   if (close === undefined) return ["$", 1];

@@ -2,7 +2,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
 import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
-import { setKeys, setValue } from "../commands/set-values.ts";
+import { mergeSet, nested, refusedPath, setKeys, setValue, withLists } from "../commands/set-values.ts";
 import { notRead } from "../part.ts";
 import { nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
@@ -47,9 +47,12 @@ function resolve(release: Held, all: AllHeld): Resolved {
     if ("why" in found) missing.push(`${place}: ${found.why}`);
     else if (typeof targetPath === "string" && targetPath.length > mostPath)
       missing.push(`${place}: its targetPath is longer than ${mostPath} characters`);
-    else if (typeof targetPath === "string" && targetPath !== "")
-      last = setAt(last, setKeys(targetPath), literal === true ? found.text : flatValue(found.text));
-    else {
+    else if (typeof targetPath === "string" && refusedPath(targetPath) !== undefined)
+      missing.push(`${place}: ${refusedPath(targetPath)}`);
+    else if (typeof targetPath === "string" && targetPath !== "") {
+      const value = literal === true ? found.text : flatValue(found.text);
+      last = mergeSet(last, nested(setKeys(targetPath), value));
+    } else {
       const read = mappingIn(found.text, found.from);
       if (typeof read === "string") missing.push(`${place}: ${read}`);
       else values = mergeValues(values, read);
@@ -58,7 +61,7 @@ function resolve(release: Held, all: AllHeld): Resolved {
   const inline = isMapping(spec.values) ? spec.values : {};
   const { valuesFrom: _, ...rest } = spec;
   // Flux: values of `targetPath` take precedence over inline values, which take precedence over others.
-  const merged = overlaid(mergeValues(values, inline), last);
+  const merged = withLists(mergeSet(mergeValues(values, inline), last));
   const { id, notes } = patchedIn(release, spec);
   const [source] = isMapping(spec.chartRef)
     ? nearest(release, all.charts.filter(isNamed(release, spec.chartRef)), all.rivals)
@@ -72,7 +75,7 @@ function resolve(release: Held, all: AllHeld): Resolved {
       spec: {
         ...rest,
         chart,
-        values: id === undefined ? merged : overlaid(merged, { cluster: { id: setValue(id) } }),
+        values: id === undefined ? merged : mergeValues(merged, { cluster: { id: setValue(id) } }),
       },
     },
     used: source === undefined ? used : [...used, source],
@@ -105,20 +108,4 @@ function versionOf({ value: { spec } }: Held): string | undefined {
 function flatValue(text: string): unknown {
   const [, , quoted] = /^(["'])(.*)\1$/s.exec(text) ?? [];
   return quoted ?? setValue(text);
-}
-
-/** A value at its keys; a number as key in place of an item of a list. */
-const setAt = (values: Values, keys: readonly string[], value: unknown): Values =>
-  overlaid(values, keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Values);
-
-/** Like `mergeValues`, but a mapping with numbers as keys changes those items of a list. */
-function overlaid(base: Values, over: Values): Values {
-  const merged: Values = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const standing = merged[key];
-    if (Array.isArray(standing) && isMapping(value) && Object.keys(value).every((k) => /^\d+$/.test(k)))
-      merged[key] = Object.values(overlaid(Object.fromEntries(standing.entries()), value));
-    else merged[key] = isMapping(standing) && isMapping(value) ? overlaid(standing, value) : value;
-  }
-  return merged;
 }

@@ -27,6 +27,8 @@ describe("variables of Flux's postBuild", () => {
       { name: "beta", id: 2, values: { MTU: 1400, podLabels: { b: "x-beta" } } },
     ]);
     expect(clusters.map((c) => c.services.map((s) => s.metadata.name))).toEqual([["api"], ["api"]]);
+    // `$${x}` stands for itself.
+    expect(clusters.flatMap(pathsOf)).toEqual([]);
   });
 
   test("come from maps too, over which those in place take precedence; through a kustomization", async () => {

@@ -5,7 +5,7 @@ import { inRepository, namesOf } from "../file-names.ts";
 import { notRead, type SourceFile } from "../part.ts";
 import { isList } from "../text-forms.ts";
 import { groupOf, nameOf } from "../unwrap.ts";
-import { at } from "../values-at.ts";
+import { at, literalVariable } from "../values-at.ts";
 import { filled } from "./filled.ts";
 import { type Held, heldIn, isNamed, nearest } from "./held-objects.ts";
 import { entryOf, isEncrypted } from "./map-entries.ts";
@@ -142,7 +142,7 @@ const substituted = (text: string, variables: ReadonlyMap<string, string>): stri
   text.replace(
     /\$?\$\{([A-Za-z_]\w*)(?::[=-]([^{}]*))?\}/g,
     (whole, name: string, otherwise: string | undefined) =>
-      whole.startsWith("$$") ? whole.slice(1) : (variables.get(name) ?? otherwise ?? whole),
+      whole.startsWith("$$") ? literalVariable(whole.slice(1)) : (variables.get(name) ?? otherwise ?? whole),
   );
 
 /** Flux fills the text of an object and reads it again, so that a text that became a number is one. */

@@ -43,6 +43,17 @@ describe("values of a HelmRelease from maps", () => {
     });
   });
 
+  test("an index that Helm refuses is named, and nothing is taken by it", async () => {
+    const alpha = await first({
+      "alpha/release.yaml": releaseOf(valuesOf("alpha", 1, { devices: ["eth0"] }), {
+        valuesFrom: [fromMap("vars", { valuesKey: "d", targetPath: "devices[1000000]" })],
+      }),
+      "alpha/maps.yaml": mapOf("vars", { d: "eth1" }),
+    });
+    expect(alpha?.values.devices).toEqual(["eth0"]);
+    expect(pathsOf(alpha).join()).toMatch(/valuesFrom\[0\] of .*devices\[1000000\] is larger than 65536/);
+  });
+
   test("in a list, as kubectl prints it", async () => {
     const items = [
       releaseOf({}, { valuesFrom: [fromMap("own")] }),
