@@ -17,7 +17,9 @@ const lines = (...sides: readonly AnnotatedSide[]): string[] =>
   disagreements(sides).map((d) => `${d.cluster}: ${d.problem} [${d.matters}]`);
 
 test("sides that fit say nothing", () => {
-  expect(lines(side("a", { [global]: "true", [affinity]: "local" }), side("b", { [global]: "true" }))).toEqual([]);
+  expect(
+    lines(side("a", { [global]: "true", [affinity]: "local" }), side("b", { [global]: "true" })),
+  ).toEqual([]);
   expect(lines(side("a", {}), side("b", {}))).toEqual([]);
 });
 
@@ -55,7 +57,10 @@ describe("marks that do not fit", () => {
     [
       "marks of a service that is global nowhere",
       [{ [affinity]: "local" }, { [shared]: "false" }],
-      [/^a: service.cilium.io\/affinity: "local" has no effect/, /^b: service.cilium.io\/shared: "false" has no/],
+      [
+        /^a: service.cilium.io\/affinity: "local" has no effect/,
+        /^b: service.cilium.io\/shared: "false" has no/,
+      ],
     ],
   ])("%s", (_, [a = {}, b = {}], expected) => {
     expect(lines(side("a", a), side("b", b))).toEqual(expected.map((e) => expect.stringMatching(e)));
@@ -69,15 +74,17 @@ describe("marks that do not fit", () => {
 
 describe("settings of the cluster", () => {
   const off = { settings: { "clustermesh-default-global-namespace": "false" } };
-  const mark = (value: string) => [
-    { name: "shop", annotations: { "clustermesh.cilium.io/global": value } },
-  ];
+  const mark = (value: string) => [{ name: "shop", annotations: { "clustermesh.cilium.io/global": value } }];
   test.each([
     ["the default", { ...off, namespaces: [{ name: "shop", annotations: {} }] }, [/is false\): .*\[yes\]$/]],
     ["the default, of a namespace in no file", off, [/it is in no file\): .*\[perhaps\]$/]],
     ["a mark over the default", { ...off, namespaces: mark("true") }, []],
     ["a mark", { namespaces: mark("false") }, [/clustermesh.cilium.io\/global: "false"/]],
-    ["a mark in 1.19", { version: "1.19.4", namespaces: mark("false") }, [/identities and addresses of its pods/]],
+    [
+      "a mark in 1.19",
+      { version: "1.19.4", namespaces: mark("false") },
+      [/identities and addresses of its pods/],
+    ],
     ["a mark before 1.19", { version: "1.18.6", namespaces: mark("false") }, []],
     ["a placeholder", { ...off, unknown: new Set(["clustermesh-default-global-namespace"]) }, []],
   ])("a namespace that is not shared: %s", (_, more: Partial<AnnotatingCluster>, expected) => {
@@ -89,7 +96,9 @@ describe("settings of the cluster", () => {
   test("synchronisation of EndpointSlices that is off", () => {
     const own = { [global]: "true", "service.cilium.io/global-sync-endpoint-slices": "true" };
     const on = { settings: { "clustermesh-enable-endpoint-sync": "true" } };
-    expect(lines(side("a", own))).toEqual([expect.stringContaining("enableEndpointSliceSynchronization is off in a")]);
+    expect(lines(side("a", own))).toEqual([
+      expect.stringContaining("enableEndpointSliceSynchronization is off in a"),
+    ]);
     expect(lines(side("a", own, on))).toEqual([]);
     expect(lines(side("a", own, { unknown: new Set(["clustermesh-enable-endpoint-sync"]) }))).toEqual([]);
   });

@@ -175,6 +175,8 @@ function affinities(sides: readonly AnnotatedSide[]): Disagreement[] {
   const found = remote.flatMap((side): Disagreement[] => {
     const others = sides.filter((s) => s !== side);
     if (others.length === 0 || others.some(({ service }) => isShared(service.annotations))) return [];
+    // Without pods of its own nobody serves it at all, which is a problem of its own.
+    if (side.service.pods === 0) return [];
     return [
       {
         cluster: side.c.name,

@@ -106,7 +106,7 @@ function placeholders(what: "value" | "setting", value: unknown, path = ""): Not
   return [
     {
       field: `${what} ${path}`,
-      inSource: `${String(value).slice(0, 60)}: a placeholder`,
+      inSource: `${String(value).slice(0, 160)}: a placeholder`,
       inLab: "not known",
       matters: "perhaps",
       part: "other",

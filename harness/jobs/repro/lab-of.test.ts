@@ -47,7 +47,6 @@ test("an id that the lab's clusters cannot have is another one, and named as wro
 test("a null is a value that is not set, and the chart's own values are one line", async () => {
   const nulls = { cni: { chainingMode: null }, loadBalancer: null, upgradeCompatibility: null, maglev: {} };
   expect(told(await draftOf({ "a.yaml": valuesOf("a", 1, nulls), "b.yaml": valuesOf("b", 2) }))).toEqual([
-    "value cni: {} [no]",
     "value maglev: {} [no]",
   ]);
   const top = keysBeside("any", "1.20.2").filter(

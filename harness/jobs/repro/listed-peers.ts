@@ -1,3 +1,4 @@
+import { isMapping } from "#harness/lib/value-at.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { at } from "./values-at.ts";
 
@@ -98,7 +99,8 @@ export function notReadable(c: SourceCluster, clusters: readonly SourceCluster[]
     const mayBeEnabled = clusters.some((o) =>
       o.notes.some((n) => n.inSource.includes("cilium clustermesh enable")),
     );
-    if ((listers === "" && others.length === 0) || mayBeEnabled || !hasValues(c)) return [];
+    const isMeant = listers !== "" || (others.length > 0 && isMapping(at(c.values, "clustermesh")));
+    if (!isMeant || mayBeEnabled || !hasValues(c)) return [];
   }
   const isPeer =
     listers !== ""
