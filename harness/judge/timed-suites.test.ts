@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { budgetsSchema } from "#harness/model/budgets.ts";
 import type { Observation } from "#harness/model/timing.ts";
-import { judgeDead, judgeLoad, judgeNothingLost } from "./timed-suites.ts";
+import { deadWatchMs, judgeDead, judgeLoad, judgeNothingLost } from "./timed-suites.ts";
 
 const of = (what: string, unit: Observation["unit"], value: number | null): Observation => ({
   ...{ what, unit, value, watchedMs: 90_000, errorMs: 20, of: "west", at: "east/worker", round: 1 },
@@ -55,7 +55,8 @@ test("a dead cluster: for ever without expiry, until it with one, never with aff
 });
 
 test("a cluster without expiry is watched for as long as one with 30 s may lose requests", () => {
-  const { deadClusterMs, noticeMs, syncMs } = budgetsSchema.parse({});
-  expect(deadClusterMs).toBeGreaterThanOrEqual(200_000);
-  expect(deadClusterMs).toBeGreaterThanOrEqual(noticeMs + 30_000 + syncMs);
+  const budgets = budgetsSchema.parse({});
+  expect(deadWatchMs(0, budgets)).toBe(deadWatchMs(30_000, budgets));
+  expect(deadWatchMs(0, budgets)).toBeGreaterThanOrEqual(200_000);
+  expect(deadWatchMs(0, { ...budgets, deadClusterMs: 900_000 })).toBe(900_000);
 });

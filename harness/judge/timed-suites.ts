@@ -37,6 +37,21 @@ export function judgeNothingLost(observations: readonly Observation[], object: s
   );
 }
 
+/** A short `clustermesh.cacheTTL`, in ms, from which none at all must be told apart. */
+const shortTtlMs = 30_000;
+
+/**
+ * How long a dead cluster is watched, in ms. Without a cacheTTL (0 ms) at least for as long as losses with a short one may
+ * last: watched for less, the two look alike.
+ */
+export const deadWatchMs = (
+  cacheTtlMs: number,
+  b: { readonly deadClusterMs: number; readonly noticeMs: number; readonly syncMs: number },
+): number =>
+  cacheTtlMs > 0
+    ? b.noticeMs + cacheTtlMs + b.syncMs
+    : Math.max(b.deadClusterMs, b.noticeMs + shortTtlMs + b.syncMs);
+
 /** Whether clients are sent to a dead cluster as long as `clustermesh.cacheTTL` says, and never with affinity local. */
 export function judgeDead(
   observations: readonly Observation[],

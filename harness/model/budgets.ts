@@ -157,9 +157,9 @@ export const budgetsSchema = z
       .number()
       .int()
       .positive()
-      .default(280_000)
+      .default(90_000)
       .describe(
-        "A cluster died and clustermesh.cacheTTL is 0: how long it is watched that clients are still sent to it. As long as losses with a cacheTTL of 30 s may last (noticeMs, 30 s and syncMs): watched for less, the two look alike.",
+        "A cluster died and clustermesh.cacheTTL is 0: how long at least it is watched that clients are still sent to it. It is watched for as long as losses with a cacheTTL of 30 s may last (noticeMs, 30 s and syncMs) in any case, as the two look alike otherwise.",
       ),
     baselineRuns: z
       .number()

@@ -2,7 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { cacheTtlSet } from "#harness/faults/catalogue/cache-ttl.ts";
 import { nodesLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
-import { judgeDead } from "#harness/judge/timed-suites.ts";
+import { deadWatchMs, judgeDead } from "#harness/judge/timed-suites.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { parseCidr } from "#harness/lib/cidr.ts";
 import { durationMs } from "#harness/lib/duration.ts";
@@ -111,8 +111,8 @@ export default defineSuite(
             { mesh, echo: [echo], signal },
           );
           const nodes = await nodesOf(to);
+          const watchMs = deadWatchMs(durationMs(cacheTtl) ?? 0, budgets);
           const expires = cacheTtl !== "0s";
-          const expiryMs = budgets.noticeMs + (durationMs(cacheTtl) ?? 0) + budgets.syncMs;
           const measured = await measureDeadCluster(
             {
               traffic,
@@ -124,7 +124,7 @@ export default defineSuite(
               affinityOf,
               cacheTtl,
               kill: () => injectFault(nodesLost(to, nodes, "stopped"), { mesh, namespace, signal }),
-              watchMs: expires ? expiryMs : budgets.deadClusterMs,
+              watchMs,
               endsWhenServed: expires,
               settleMs: budgets.settleMs,
               rejoinMs: budgets.rejoinMs,
@@ -142,7 +142,7 @@ export default defineSuite(
               observations.filter((o) => o.unit === "ms" && o.value !== null),
               { object, withinMs: Number.POSITIVE_INFINITY, count: 1, unsettled },
             ),
-            judgeDead(observations, { expires, object, withinMs: expiryMs }),
+            judgeDead(observations, { expires, object, withinMs: watchMs }),
             failedBecause(notBack.map((at) => `${at}: not served as before after ${to.name} returned`)),
           ]);
           expect(rig.outcome === "pass" ? verdict : rig).toPass();
