@@ -1,6 +1,6 @@
-import { MeshproofError } from "#harness/lib/errors.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import type { PublishedRun, PublishedTimings, Timing } from "#harness/model/timing.ts";
+import { originOf, refuseRun } from "../publishable-run.ts";
 
 type Run = Pick<
   RunRecord,
@@ -12,31 +12,17 @@ const limits = { latenessP99Ms: 20, latenessMaxMs: 100 } as const;
 
 /** A run with its times. Throws `usage` for a run whose figures may not be published. */
 export function publishedRun(run: Run, timings: readonly Timing[]): PublishedRun {
-  const refuse = (why: string): never => {
-    throw new MeshproofError("usage", `run ${run.runId} ${why}`, {
-      remedy: "name a run of one version, without a fault, from a commit without changes",
-    });
-  };
-  const { commit = "an unknown commit" } = run;
-  if (!/^[0-9a-f]{7,40}$/.test(commit)) refuse(`is from ${commit}: not from a commit without changes`);
-  if (run.fault !== undefined && run.fault !== null) refuse(`has fault ${run.fault}`);
-  const one = (what: "cilium" | "kubernetes"): string => {
-    const [first, ...others] = new Set(run.clusters.map((c) => c[what]));
-    return first === undefined || others.length > 0 ? refuse(`has not one version of ${what}`) : first;
-  };
+  const origin = originOf(run);
   const outcomes = new Map<string, string>(
     run.suites.flatMap((s) => s.tests).map((t) => [`${t.suite} > ${t.name}`, t.outcome]),
   );
   const nameOf = (t: Timing): string => `${t.suite} > ${t.test}`;
   for (const t of timings)
-    if (!outcomes.has(nameOf(t))) refuse(`has times of ${nameOf(t)}, and no outcome of it`);
+    if (!outcomes.has(nameOf(t))) refuseRun(run, `has times of ${nameOf(t)}, and no outcome of it`);
   const isSpoiled = (t: Timing): boolean =>
     !["pass", "fail"].includes(outcomes.get(nameOf(t)) ?? "") || troublesOf(t).length > 0;
   return {
-    runId: run.runId,
-    commit,
-    cilium: one("cilium"),
-    kubernetes: one("kubernetes"),
+    ...origin,
     lab: run.clusters.length > 2 ? `${run.profile}, ${run.clusters.length} clusters` : run.profile,
     nodes: run.clusters.map((c) => `${c.name}: ${c.nodes.length}`),
     kernel: run.kernel,

@@ -1,9 +1,9 @@
 import { markdownTable } from "markdown-table";
 import { z } from "zod";
 import { untestedPair } from "#harness/config/pins.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { countsAsFailure, type RunRecord } from "#harness/model/record.ts";
+import { originOf, refuseRun } from "../publishable-run.ts";
 
 const states = [
   "pass",
@@ -42,25 +42,11 @@ type SuiteOf = Run["suites"][number];
 
 /** One run as a row. Throws `usage` for a run that says nothing of a version: a fault, mixed versions, an unclean commit. */
 export function entryOf(run: Run): MatrixEntry {
-  const refuse = (why: string): never => {
-    throw new MeshproofError("usage", `run ${run.runId} ${why}`, {
-      remedy: "name a run of one version, without a fault, from a commit without changes",
-    });
-  };
-  const { commit = "an unknown commit" } = run;
-  if (!/^[0-9a-f]{7,40}$/.test(commit)) refuse(`is from ${commit}: not from a commit without changes`);
-  if (run.fault !== undefined && run.fault !== null) refuse(`has fault ${run.fault}`);
-  const one = (what: "cilium" | "kubernetes"): string => {
-    const [first, ...others] = new Set(run.clusters.map((c) => c[what]));
-    return first === undefined || others.length > 0 ? refuse(`has not one version of ${what}`) : first;
-  };
-  if (run.suites.length === 0) refuse("ran no suite");
+  const origin = originOf(run);
+  if (run.suites.length === 0) refuseRun(run, "ran no suite");
   return {
-    cilium: one("cilium"),
-    kubernetes: one("kubernetes"),
+    ...origin,
     lab: labOf(run),
-    runId: run.runId,
-    commit,
     suites: run.suites.map(cellOf),
   };
 }
