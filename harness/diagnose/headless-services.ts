@@ -2,7 +2,13 @@ import { shortList } from "#harness/lib/short-list.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
-import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
+import {
+  annotation,
+  endpointSyncSetting,
+  isGlobal,
+  isShared,
+  wantsEndpointSlices,
+} from "#harness/semantics/annotations.ts";
 import { changingAddresses } from "#harness/semantics/apart.ts";
 import { objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { findingOf } from "./catalogue/index.ts";
@@ -10,28 +16,26 @@ import { isDerived, known, nameOf, slicesOf, versionOf, wholeConfig } from "./pa
 import { helmUpgrade, operator, restart } from "./repairs.ts";
 import { readyBackends } from "./services.ts";
 
-/** Off by default (`ClusterMeshConfig.Flags`, pkg/clustermesh/endpointslicesync/cell.go@1.20.2); Cilium 1.16 is the first with it. */
-const setting = "clustermesh-enable-endpoint-sync";
-
 /** Global headless services in clusters whose operator writes no EndpointSlices for the pods of other clusters. */
 export function headlessServices(mesh: MeshSnapshot): Finding[] {
   const changing = changingAddresses(mesh);
   return mesh.clusters.flatMap((cluster) => {
     const config = wholeConfig(cluster);
-    if (config === undefined || config[setting] === "true" || cluster.slices?.ok !== true) return [];
+    if (config === undefined || config[endpointSyncSetting] === "true" || cluster.slices?.ok !== true)
+      return [];
     const lacking = known(cluster.services)
       .filter((s) => isSynchronised(s) && sharesIt(cluster, s))
       .map((service) => ({ service, without: withoutPodsOf(mesh, { cluster, service, changing }) }))
       .filter(({ without }) => without.length > 0);
-    return lacking.length === 0 ? [] : [finding(cluster, config[setting], lacking)];
+    return lacking.length === 0 ? [] : [finding(cluster, config[endpointSyncSetting], lacking)];
   });
 }
 
-/** Whether the operator synchronises it by itself (`doesServiceSyncEndpointSlice`, endpointslicesync/service_informer.go@1.20.2). */
+/** Whether the operator synchronises it by itself. */
 function isSynchronised(service: ServiceState): boolean {
   const { annotations, clusterIp } = service;
-  const mark = annotations[annotation.syncEndpointSlices]?.toLowerCase() ?? "true";
-  return isGlobal(annotations) && clusterIp === "None" && mark === "true" && !isDerived(service);
+  const isMeant = isGlobal(annotations) && wantsEndpointSlices(annotations, true);
+  return isMeant && clusterIp === "None" && !isDerived(service);
 }
 
 const sharesIt = (cluster: ClusterSnapshot, { namespace }: ServiceState): boolean =>
@@ -86,7 +90,7 @@ function finding(cluster: ClusterSnapshot, value: string | undefined, lacking: r
     severity: isEmpty ? "broken" : "suspect",
     cluster: cluster.name,
     subject: `service ${titles[0] ?? ""} of ${cluster.name}`,
-    message: `${isOne ? "service" : "services"} ${shortList(titles, 3)} of ${cluster.name} ${isOne ? "is" : "are"} headless and global, and ${setting} of ${cluster.name} is ${value === undefined ? "not set" : JSON.stringify(value)}: DNS of ${cluster.name} answers${isOne ? "" : ` for ${titles[0]}`} without the ready pods of ${without.join(" and ")}, because its operator writes no EndpointSlices for pods of other clusters`,
+    message: `${isOne ? "service" : "services"} ${shortList(titles, 3)} of ${cluster.name} ${isOne ? "is" : "are"} headless and global, and ${endpointSyncSetting} of ${cluster.name} is ${value === undefined ? "not set" : JSON.stringify(value)}: DNS of ${cluster.name} answers${isOne ? "" : ` for ${titles[0]}`} without the ready pods of ${without.join(" and ")}, because its operator writes no EndpointSlices for pods of other clusters`,
     next: remedy(cluster),
   });
 }

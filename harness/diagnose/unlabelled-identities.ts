@@ -6,11 +6,10 @@ import type { IdentityEntry } from "#harness/model/snapshot.ts";
 import { labelFilter } from "#harness/semantics/identity-label-filter.ts";
 import { clusterOfLabels } from "#harness/semantics/identity-labels.ts";
 import { kvstoresOf } from "#harness/semantics/kvstores.ts";
+import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, nameOf, versionOf, wholeConfig } from "./parts.ts";
 import { agents, helmUpgrade, operator, restart } from "./repairs.ts";
-
-const label = "io.cilium.k8s.policy.cluster";
 
 /**
  * Identities without the label of their cluster: other clusters' agents refuse them (`clusterNameValidator`,
@@ -38,10 +37,12 @@ function ofCluster(cluster: ClusterSnapshot, readers: readonly ClusterSnapshot[]
   const isLacking = lacking.length > 0;
   if (!isLacking && setting === undefined) return [];
   const cause =
-    setting === undefined ? "" : `the setting labels of ${name} (${setting}) leaves out the label ${label}`;
+    setting === undefined
+      ? ""
+      : `the setting labels of ${name} (${setting}) leaves out the label ${clusterKey}`;
   const which = lacking.length === pods.length ? "no identity" : `not every identity`;
   const message = isLacking
-    ? `${which} of ${name} has the label ${label}${cause === "" ? "" : ` (${cause})`}: agents of ${who} refuse those without it, so their pods are unknown there, and no policy that selects pods selects them`
+    ? `${which} of ${name} has the label ${clusterKey}${cause === "" ? "" : ` (${cause})`}: agents of ${who} refuse those without it, so their pods are unknown there, and no policy that selects pods selects them`
     : `${cause}: identities that are made from now on will lack it, and agents of ${who} refuse such identities`;
   return [
     findingOf("identity-without-cluster", {
@@ -59,7 +60,7 @@ function leavingOut(cluster: ClusterSnapshot): string | undefined {
   const settings = wholeConfig(cluster);
   if (settings?.labels === undefined) return undefined;
   const keeps = labelFilter({ settings, version: versionOf(cluster) });
-  return keeps?.(label) === false ? settings.labels : undefined;
+  return keeps?.(clusterKey) === false ? settings.labels : undefined;
 }
 
 /** Those that an endpoint uses, where the endpoints are known: others may be about to be deleted. */

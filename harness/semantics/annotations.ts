@@ -55,6 +55,21 @@ export function affinityOf(annotations: Annotations, version: string | undefined
   return value !== "" && version !== undefined && !isAtLeast(version, "1.19.6") ? "own" : "none";
 }
 
+/**
+ * The operator writes EndpointSlices for the pods of other clusters; off by default (`ClusterMeshConfig.Flags`,
+ * pkg/clustermesh/endpointslicesync/cell.go@1.20.2), and Cilium 1.16 is the first with it.
+ */
+export const endpointSyncSetting = "clustermesh-enable-endpoint-sync";
+
+/**
+ * Whether it does so for a global service: for a headless one unless that says otherwise, for another only if that asks
+ * (`doesServiceSyncEndpointSlice`, endpointslicesync/service_informer.go@1.20.2).
+ */
+export function wantsEndpointSlices(annotations: Annotations, isHeadless: boolean): boolean {
+  const value = annotations[annotation.syncEndpointSlices];
+  return value === undefined ? isHeadless : isTrue(value);
+}
+
 /** Whether objects of a namespace with these annotations are shared (`IsGlobalNamespace`, pkg/clustermesh/namespace/namespace.go:95@1.20.2). */
 export function isGlobalNamespace(annotations: Annotations, byDefault: boolean): boolean {
   const value = annotations[annotation.globalNamespace];

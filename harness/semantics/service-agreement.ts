@@ -1,5 +1,13 @@
 import { isAtLeast } from "#harness/lib/version.ts";
-import { annotation, isGlobal, isGlobalNamespace, isShared } from "./annotations.ts";
+import {
+  affinityOf,
+  annotation,
+  endpointSyncSetting,
+  isGlobal,
+  isGlobalNamespace,
+  isShared,
+  wantsEndpointSlices,
+} from "./annotations.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -107,16 +115,15 @@ function keptBack({ c, service: { namespace } }: AnnotatedSide): Disagreement[] 
   ];
 }
 
-const synchronisation = "clustermesh-enable-endpoint-sync";
-
 /** Of clusters whose settings are known; off by default. */
 const isNotSynchronising = ({ settings, unknown }: AnnotatingCluster): boolean =>
-  settings !== undefined && settings[synchronisation] !== "true" && unknown?.has(synchronisation) !== true;
+  settings !== undefined &&
+  settings[endpointSyncSetting] !== "true" &&
+  unknown?.has(endpointSyncSetting) !== true;
 
 /** The operator does not read the annotation then (pkg/clustermesh/endpointslicesync/endpointslicesync.go:16@1.20.2). */
 function notSynchronised({ c, service: { annotations, isHeadless } }: AnnotatedSide): Disagreement[] {
-  const isAsked = annotations[annotation.syncEndpointSlices]?.toLowerCase() === "true";
-  if (!isAsked || isHeadless === true || !isNotSynchronising(c)) return [];
+  if (isHeadless === true || !wantsEndpointSlices(annotations, false) || !isNotSynchronising(c)) return [];
   return [
     {
       cluster: c.name,
@@ -126,15 +133,11 @@ function notSynchronised({ c, service: { annotations, isHeadless } }: AnnotatedS
   ];
 }
 
-/**
- * DNS answers for a headless service with the EndpointSlices of its own cluster. A global one gets those of the others where
- * the operator synchronises them, unless it says otherwise (`doesServiceSyncEndpointSlice`,
- * endpointslicesync/service_informer.go@1.20.2).
- */
+/** DNS answers for a headless service with the EndpointSlices of its own cluster, and those that the operator writes. */
 function headless(side: AnnotatedSide, sides: readonly AnnotatedSide[]): Disagreement[] {
   const { c, service } = side;
-  const isMeant = (service.annotations[annotation.syncEndpointSlices] ?? "true").toLowerCase() === "true";
-  if (service.isHeadless !== true || !isMeant || !isNotSynchronising(c)) return [];
+  if (service.isHeadless !== true || !wantsEndpointSlices(service.annotations, true)) return [];
+  if (!isNotSynchronising(c)) return [];
   const others = sides.filter((s) => s !== side && isShared(s.service.annotations) && s.service.pods !== 0);
   if (others.length === 0) return [];
   return [
@@ -165,12 +168,11 @@ function shares(sides: readonly AnnotatedSide[]): Disagreement[] {
   }));
 }
 
-const affinityIn = ({ service: { annotations } }: AnnotatedSide): string =>
-  (annotations[annotation.affinity] ?? annotations[annotation.oldAffinity] ?? "").toLowerCase();
-
 /** Affinity orders backends: `local` takes those of the client's own cluster first, `remote` those of the others. */
 function affinities(sides: readonly AnnotatedSide[]): Disagreement[] {
-  const [local, remote] = ["local", "remote"].map((word) => sides.filter((s) => affinityIn(s) === word));
+  const [local, remote] = ["local", "remote"].map((word) =>
+    sides.filter((s) => affinityOf(s.service.annotations, s.c.version) === word),
+  );
   if (local === undefined || remote === undefined) return [];
   const found = remote.flatMap((side): Disagreement[] => {
     const others = sides.filter((s) => s !== side);
