@@ -33,7 +33,9 @@ export const mostLossBytes = 5 * 1024 * 1024;
 export const keyOf = ({ runId, at }: Pick<Measurement, "runId" | "at">): string => `${runId} ${at}`;
 
 /** Why a measurement is not published; none if the test machine did not spoil it. */
-export const troublesOf = (m: Measurement): readonly string[] =>
+export const troublesOf = (
+  m: Pick<Measurement, "machineTroubles" | "outcome" | "undecided">,
+): readonly string[] =>
   m.machineTroubles.length > 0 || givesFigures(m)
     ? m.machineTroubles
     : ["the verdict is unknown: the test machine was disturbed"];

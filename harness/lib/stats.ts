@@ -16,8 +16,12 @@ export function quantile(values: readonly number[], q: number): number {
 
 /** The same for sorted values. Not a library: libraries interpolate between measured values. */
 export function sortedQuantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
+  return sorted[nearestRank(sorted.length, q) - 1] ?? Number.NaN;
 }
+
+/** The rank of the q-quantile among `count` values, from 1 on: of 20 values p95 is the 19th. */
+export const nearestRank = (count: number, q: number): number =>
+  Math.min(count, Math.max(1, Math.ceil(q * count)));
 
 /** The middle value, or the mean of the middle two: infinite if one of them is. Libraries give NaN for infinite values. */
 export function median(values: readonly number[]): number {

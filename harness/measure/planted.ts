@@ -1,6 +1,7 @@
 import type { PlantedDelay } from "#harness/faults/catalogue/planted-delay.ts";
 import { leastPairs, type Planted } from "#harness/judge/planted.ts";
-import { type Boundary, givesFigures } from "#harness/model/measurement.ts";
+import { troublesOf } from "#harness/judge/provenance.ts";
+import type { Boundary } from "#harness/model/measurement.ts";
 import { failedBecause, passed, type Verdict } from "#harness/model/verdict.ts";
 import type { Measured } from "./measure.ts";
 
@@ -39,11 +40,8 @@ export async function measureRound(
   for (const holdMs of orderOf([0, ...link.sizesMs], round)) {
     const delay = holdMs === 0 ? undefined : delayOf(holdMs);
     const measured = await measureOne(`${round} ${holdMs} ms`, delay);
-    const { figures } = measured;
     // The limits of the instrument are those of published figures (METHOD, rule 15).
-    const isSpoiled =
-      figures.machineTroubles.length > 0 || !givesFigures({ ...figures, outcome: measured.verdict.outcome });
-    if (isSpoiled) {
+    if (troublesOf({ ...measured.figures, outcome: measured.verdict.outcome }).length > 0) {
       spoiled += 1;
       continue;
     }

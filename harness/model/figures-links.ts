@@ -136,6 +136,6 @@ export const isResolved = (publishedMs: number, errorMs: number): boolean =>
 
 export const mean = (of: readonly number[]): number => sum(of) / of.length;
 
-export const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
+const sum = (of: readonly number[]): number => of.reduce((a, b) => a + b, 0);
 
 const thousandths = (share: number): number => Math.round(share * 1000) / 1000;

@@ -21,8 +21,6 @@ export const isHeadline = ({ scenario, affinity, application = "exits" }: Kind):
 /** A run that takes longer may be measured less often. */
 const longRunMs = 60_000;
 
-const isLong = (f: Kind & Pick<Figure, "runMs">): boolean => !isHeadline(f) && f.runMs > longRunMs;
-
 interface SampleSize {
   readonly runs: number;
   readonly labs: number;
@@ -40,7 +38,7 @@ export const leastOf = (runMs: number): SampleSize => (runMs > longRunMs ? { run
 
 /** Whether a row of long runs is too small a sample for a median, and shows the largest value alone. */
 export const showsLargestOnly = (f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): boolean =>
-  isLong(f) && isBelow(f, otherRows);
+  !isHeadline(f) && isTooSmallForMedian(f);
 
 /** The same for a row that is none of the headlines. */
 export const isTooSmallForMedian = (f: SampleSize & Pick<Figure, "runMs">): boolean =>

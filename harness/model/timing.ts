@@ -35,16 +35,16 @@ const observationSchema = z.object({
 /** One figure at one vantage point. Times count from the moment at which the API server confirmed the change; a planted delay is the difference of two such times. */
 export type Observation = Infer<typeof observationSchema>;
 
+/** The error bound of an observed time, in milliseconds: the instrument's, and how long the change itself took. */
+export const errorBoundMs = ({ errorMs, evidence }: Pick<Observation, "errorMs" | "evidence">): number =>
+  errorMs + (evidence?.stoppedMs ?? 0);
+
 const proberSchema = z.object({
   at: z.string(),
   latenessP99Ms: number,
   latenessMaxMs: number,
   clockErrorMs: number,
 });
-/** The error bound of an observed time, in milliseconds: the instrument's, and how long the change itself took. */
-export const errorBoundMs = ({ errorMs, evidence }: Pick<Observation, "errorMs" | "evidence">): number =>
-  errorMs + (evidence?.stoppedMs ?? 0);
-
 /** The instrument itself: METHOD's limits decide whether figures may be published. */
 export type ProberQuality = Infer<typeof proberSchema>;
 

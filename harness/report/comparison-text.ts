@@ -71,6 +71,10 @@ function sideText(figures: readonly Figure[]): string {
 function resultText({ compared, refused }: ShownComparison["rows"][number]): string {
   if (compared === null) return refused === null ? "" : `not compared: ${refused}`;
   return compared.result === "unknown"
-    ? `unknown: too few runs (p is at least ${compared.smallestP.toPrecision(2)})`
+    ? cannotDiffer(compared.smallestP)
     : `${compared.result} (p = ${compared.p.toPrecision(2)}, by ${compared.unit})`;
 }
+
+/** What a comparison says of samples so small that no values of them could differ. */
+export const cannotDiffer = (smallestP: number): string =>
+  `unknown: too few runs (p is at least ${smallestP.toPrecision(2)})`;

@@ -9,6 +9,7 @@ import {
   type Published,
   plannedRows,
   type Row,
+  type RowBudgets,
   type RowKey,
   type Spoiled,
 } from "#harness/model/published.ts";
@@ -46,10 +47,13 @@ export function rowsOf(published: Published): PublishedRow[] {
     (planned) => !figures.some((f) => isSameRow(f, planned)),
   );
   const all = [
-    ...figures.map((f) => ({
-      ...{ row: rowOf(f, published), headline: isHeadline(f), figure: f },
-      ...given({ budgetMs: published.budgets.find((b) => isSameRow(b, f))?.awayMs[0] }),
-    })),
+    ...figures.map((f) => {
+      const budgets = published.budgets.find((b) => isSameRow(b, f));
+      return {
+        ...{ row: rowOf(f, published, budgets), headline: isHeadline(f), figure: f },
+        ...given({ budgetMs: budgets?.awayMs[0] }),
+      };
+    }),
     ...empty.map((planned) => ({ row: emptyRow(planned, published), headline: isHeadline(planned) })),
   ];
   return [...all.filter((r) => r.headline), ...all.filter((r) => !r.headline)];
@@ -74,9 +78,8 @@ function emptyRow(planned: PlannedRow, published: Published): Row {
   };
 }
 
-function rowOf(f: Figure, published: Published): Row {
+function rowOf(f: Figure, published: Published, budgets: RowBudgets | undefined): Row {
   const { away, back } = f;
-  const budgets = published.budgets.find((b) => isSameRow(b, f));
   const changed = changedText(f, published);
   return {
     ...keyCells(f, published),

@@ -1,6 +1,7 @@
+import { upperBound } from "#harness/lib/binomial.ts";
 import type { Distribution } from "#harness/lib/distribution.ts";
 import type { MedianInterval } from "#harness/lib/median-interval.ts";
-import { percentUp } from "#harness/lib/stats.ts";
+import { nearestRank, percentUp } from "#harness/lib/stats.ts";
 import type { Figure, WindowFigures } from "#harness/model/figures.ts";
 import type { RowBudgets } from "#harness/model/published.ts";
 import { showsLargestOnly } from "#harness/model/sample-size.ts";
@@ -29,7 +30,11 @@ function valueText(d: Distribution, which: "median" | "p95" | "largest"): string
 }
 
 /** One value where both ends read the same. */
-const spanText = (from: string, to: string): string => (from === to ? to : `${from} to ${to}`);
+export const spanText = (from: string, to: string): string => (from === to ? to : `${from} to ${to}`);
+
+/** From the least to the largest value. */
+export const rangeText = (values: readonly number[], text: (value: number) => string): string =>
+  spanText(text(Math.min(...values)), text(Math.max(...values)));
 
 export const largestValue = (d: Distribution): string => valueText(d, "largest");
 
@@ -52,9 +57,11 @@ export const lossyText = ({ lossyRuns, lossyBound, lost }: WindowFigures): strin
 
 /** Of a row without a loss, for texts that do not say in how many runs something was lost. */
 export const noneLost = (w: WindowFigures): string | undefined =>
-  w.lossyRuns > 0
-    ? undefined
-    : `none lost in ${w.lost.count} runs (up to ${percentUp(w.lossyBound)} % of runs may lose some)`;
+  w.lossyRuns > 0 ? undefined : noneLostIn(w.lost.count, ["run", "runs"]);
+
+/** With the exact binomial bound, at 95 %, of the share that loses something all the same. */
+export const noneLostIn = (n: number, [one, many]: readonly [string, string], where = ""): string =>
+  `none lost in ${n} ${n === 1 ? one : many} (up to ${percentUp(upperBound(0, n))} % of ${many} may lose some${where})`;
 
 /** The outage of a row. */
 export const outageText = (f: Figure, w: WindowFigures): string =>
@@ -62,7 +69,7 @@ export const outageText = (f: Figure, w: WindowFigures): string =>
 
 /** The largest value and, from 20 values on, p95, by its rank: of 20 it is the second largest. */
 export function largestText(d: Distribution): string {
-  const rank = ordinal(Math.ceil(0.95 * d.count));
+  const rank = ordinal(nearestRank(d.count, 0.95));
   const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d, "p95")} (${rank} of ${d.count})`;
   return `${largestValue(d)}, of ${d.count}${tail}`;
 }

@@ -1,6 +1,7 @@
 import { markdownTable } from "markdown-table";
 import type { Figure } from "#harness/model/figures.ts";
 import { keyColumns, type Published, type Row, tableColumns } from "#harness/model/published.ts";
+import { tooFewRuns } from "#harness/model/sample-size.ts";
 import { type PublishedRow, rowsOf } from "./figure-rows.ts";
 import { lossOr, lossyText, medianAndLargest, percent } from "./figure-text.ts";
 import { notMeasured } from "./published.ts";
@@ -103,11 +104,12 @@ function limitsOf(rows: readonly PublishedRow[]): string {
     ),
   );
   const notes = rows.flatMap(({ row, figure }) => {
-    const few = row.n.includes("too few runs") ? row.n : "";
+    const few = figure !== undefined && tooFewRuns(figure) !== undefined ? row.n : "";
     const own = [few, notOverText(figure), row.notes].filter((text) => text !== "");
     return own.length === 0
       ? []
       : [`- ${row.Cilium}, ${row["what happens"]}, ${row.affinity}: ${own.join("; ")}`];
   });
-  return [...announced, `- ${[...versions].join("; ")}.`, ...notes].join("\n");
+  const ran = versions.size === 0 ? [] : [`- ${[...versions].join("; ")}.`];
+  return [...announced, ...ran, ...notes].join("\n");
 }

@@ -10,6 +10,7 @@ import {
 } from "#harness/model/published.ts";
 import { resultsTable } from "#harness/report/published-tables.ts";
 import { wholeRows } from "./pages.ts";
+import { rowKeyOf } from "./published-of.ts";
 
 /** Made-up published versions for unit tests, which keep every rule. */
 
@@ -48,14 +49,8 @@ export function plannedRows(measurements: readonly Measurement[]): PlannedRow[] 
     m === undefined
       ? []
       : {
-          ...{ scenario: m.scenario, affinity: m.affinity, application: m.application ?? "exits" },
-          ...{
-            tuned: m.tuned === true,
-            runs: others.length + 1,
-            labs: 5,
-            givenUp: 0,
-            withoutFigure: [],
-          },
+          ...rowKeyOf(m),
+          ...{ runs: others.length + 1, labs: 5, givenUp: 0, withoutFigure: [] },
         },
   );
 }
@@ -70,20 +65,16 @@ export function campaignOf(measurements: readonly Measurement[]): PublishedCampa
 }
 
 export function publishedOf(measurements: readonly Measurement[]): Published {
-  const key = (m: Measurement) => ({
-    ...{ scenario: m.scenario, affinity: m.affinity, tuned: m.tuned === true },
-    application: m.application ?? ("exits" as const),
-  });
   return {
     ...{ schema: 4, cilium: "1.19.4", publishedAt: "", meshproof: "abc", limits: [], missingCommits: [] },
     ...{ campaigns: [campaignOf(measurements)], spoiled: [], measurements },
     budgets: [...Map.groupBy(measurements, rowNameOf).values()].flatMap(([m]) =>
-      m === undefined ? [] : [{ ...key(m), awayMs: [2000, 0], backMs: [2000] }],
+      m === undefined ? [] : [{ ...rowKeyOf(m), awayMs: [2000, 0], backMs: [2000] }],
     ),
     judged: measurements
       .filter((m) => m.outcome !== "pass")
       .map((m) => ({
-        ...{ ...key(m), runId: m.runId, at: m.at, run: 1, was: m.outcome, now: m.outcome },
+        ...{ ...rowKeyOf(m), runId: m.runId, at: m.at, run: 1, was: m.outcome, now: m.outcome },
         reasons: ["too long"],
       })),
   };

@@ -7,7 +7,8 @@ import { figuresOf, labOf } from "#harness/model/figures.ts";
 import { contradictedShare, isBounded } from "#harness/model/figures-links.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import { type CampaignCommand, type Published, rowNameOf } from "#harness/model/published.ts";
-import { duration, percent } from "#harness/report/figure-text.ts";
+import { cannotDiffer } from "#harness/report/comparison-text.ts";
+import { duration, percent, rangeText } from "#harness/report/figure-text.ts";
 import { bootstrapSeed } from "#harness/report/measurements-html.ts";
 import { judgedText } from "#harness/report/published.ts";
 
@@ -43,9 +44,9 @@ function comparisonsText(all: readonly Published[]): string[] {
   const rows = all.slice(1).flatMap((now, i) => {
     const before = all[i];
     if (before === undefined) return [];
-    const [first, second] = [before, now].map((of) => Map.groupBy(of.measurements, rowNameOf));
-    return [...(first ?? [])].flatMap(([name, a]) => {
-      const compared = compareLostTime(a, second?.get(name) ?? [], comparisonErrorRate);
+    const newer = Map.groupBy(now.measurements, rowNameOf);
+    return [...Map.groupBy(before.measurements, rowNameOf)].flatMap(([name, older]) => {
+      const compared = compareLostTime(older, newer.get(name) ?? [], comparisonErrorRate);
       if (compared === undefined) return [];
       const [was, is] = compared.medians.map((ms) => (Number.isFinite(ms) ? duration(ms) : "not over"));
       const unit = compared.unit === "lab" ? "by lab" : "by run, so that labs count as a difference";
@@ -54,7 +55,9 @@ function comparisonsText(all: readonly Published[]): string[] {
           name,
           `${before.cilium}: ${was}`,
           `${now.cilium}: ${is}`,
-          `${compared.result}, p = ${compared.p.toPrecision(2)}, ${unit}`,
+          compared.result === "unknown"
+            ? cannotDiffer(compared.smallestP)
+            : `${compared.result}, p = ${compared.p.toPrecision(2)}, ${unit}`,
         ],
       ];
     });
@@ -95,7 +98,14 @@ const commandColumns = [
 function commandsText(all: readonly Published[]): string {
   const rows = all.flatMap((published) =>
     published.campaigns.flatMap(({ name, commands }) =>
-      commands.map((command, i) => commandCells(name, command, ownRuns(published, name, commands, i))),
+      commands.map((command, i) => {
+        const untilAt = commands[i + 1]?.at;
+        // Measured from this command on, and before the next one.
+        const own = published.measurements.filter(
+          (m) => m.campaign?.name === name && m.at >= command.at && (untilAt === undefined || m.at < untilAt),
+        );
+        return commandCells(name, command, own);
+      }),
     ),
   );
   const silent = distinct(
@@ -121,25 +131,9 @@ function commandsText(all: readonly Published[]): string {
     .concat(`\n\n${markdownTable([[...commandColumns], ...rows])}`);
 }
 
-/** Those that were measured from this command on, and before the next one. */
-function ownRuns(
-  { measurements }: Published,
-  name: string,
-  commands: readonly CampaignCommand[],
-  i: number,
-): Measurement[] {
-  const [from, until] = [commands[i]?.at, commands[i + 1]?.at];
-  return measurements.filter(
-    (m) =>
-      m.campaign?.name === name &&
-      (from === undefined || m.at >= from) &&
-      (until === undefined || m.at < until),
-  );
-}
-
 function commandCells(name: string, command: CampaignCommand, runs: readonly Measurement[]): string[] {
   const p99 = runs.flatMap((m) => m.before.latency?.p99Ms ?? []);
-  const calibrations = distinct(runs.flatMap((m) => m.calibrationMs ?? []));
+  const calibrations = runs.flatMap((m) => m.calibrationMs ?? []);
   const of = (outcome: Measurement["outcome"]): string =>
     `${runs.filter((m) => m.outcome === outcome).length}`;
   return [
@@ -151,13 +145,10 @@ function commandCells(name: string, command: CampaignCommand, runs: readonly Mea
     of("fail"),
     of("unknown"),
     p99.length === 0 ? "" : duration(median(p99)),
-    calibrations.length === 0 ? "" : spanOf(calibrations),
+    calibrations.length === 0 ? "" : rangeText(calibrations, duration),
     [command.ended, ...(command.reason === undefined ? [] : [command.reason])].join(": "),
   ];
 }
-
-const spanOf = (values: readonly number[]): string =>
-  distinct([Math.min(...values), Math.max(...values)].map(duration)).join(" to ");
 
 /** Boundaries whose error bound does not hold, by row. */
 function contradictedText(all: readonly Published[]): string[] {

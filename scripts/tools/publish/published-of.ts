@@ -60,7 +60,8 @@ export function publishedOf(
 /** The other reasons are those of further vantage points. */
 const mostReasons = 2;
 
-const rowKeyOf = (m: Measurement) => ({
+/** The row of a measurement, as the records of a version name it. */
+export const rowKeyOf = (m: Measurement) => ({
   scenario: m.scenario,
   affinity: m.affinity,
   tuned: m.tuned === true,

@@ -1,7 +1,7 @@
-import { upperBound } from "#harness/lib/binomial.ts";
-import { percentUp } from "#harness/lib/stats.ts";
+import { nearestRank } from "#harness/lib/stats.ts";
 import { isTooSmallForMedian, leastOf, tooFewOf } from "#harness/model/sample-size.ts";
 import { errorBoundMs, type Observation, type TimingTopic } from "#harness/model/timing.ts";
+import { noneLostIn, spanText } from "#harness/report/figure-text.ts";
 import type { Row } from "./rows.ts";
 import { topics } from "./topics.ts";
 
@@ -45,21 +45,17 @@ function sampleText(topic: TimingTopic, row: Row): string {
   const counted = (n: number | string, [one, many]: typeof event): string => `${n} ${n === 1 ? one : many}`;
   const n = row.events.length;
   const [least, most] = row.vantages;
-  const each = least === most ? least : `${least} to ${most}`;
+  const each = spanText(`${least}`, `${most}`);
   return [
     `${counted(n, event)}${most === 1 ? "" : `, ${counted(each, vantage)} each`}`,
     ...[tooFewIn(row) ?? []].flat(),
   ].join("; ");
 }
 
-/** 'None lost', with the exact binomial bound, at 95 %, of the share of events that lose something all the same. */
-function noneLostText(topic: TimingTopic, { events, labs }: Row): string {
-  const [one, many] = topics[topic].event;
-  const n = events.length;
-  const bound = percentUp(upperBound(0, n));
-  // Events of one lab are not independent, so they bound nothing beyond it.
+/** Events of one lab are not independent, so they bound nothing beyond it. */
+function noneLostText(topic: TimingTopic, { events: { length: n }, labs }: Row): string {
   const where = labs < n ? `, in ${labs === 1 ? "this lab" : "these labs"}` : "";
-  return `none lost in ${n} ${n === 1 ? one : many} (up to ${bound} % of ${many} may lose some${where})`;
+  return noneLostIn(n, topics[topic].event, where);
 }
 
 function middleText(topic: TimingTopic, row: Row): string {
@@ -69,7 +65,7 @@ function middleText(topic: TimingTopic, row: Row): string {
     return row.events
       .map((event) => {
         const of = { unit: row.unit, events: [event] };
-        return [...new Set([event.best, event.worst].map((v) => statistic(of, v)))].join(" to ");
+        return spanText(statistic(of, event.best), statistic(of, event.worst));
       })
       .join("; ");
   return isTooSmallForMedian({ runs: n, labs: row.labs, runMs: row.runMs })
@@ -81,7 +77,7 @@ function tailText(row: Row): string {
   if (row.noneLost) return "–";
   const n = row.events.length;
   if (row.p95 === undefined) return `${row.smallestIsWorst ? "smallest" : "largest"} of ${n}`;
-  return `${statistic(row, row.p95)} (rank ${Math.ceil(0.95 * n)} of ${n})`;
+  return `${statistic(row, row.p95)} (rank ${nearestRank(n, 0.95)} of ${n})`;
 }
 
 /** Of moments only; rounded up, as a bound. */

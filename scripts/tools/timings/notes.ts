@@ -1,21 +1,20 @@
 import { leastForP95 } from "#harness/lib/distribution.ts";
+import { recoveryMs } from "#harness/model/measurement.ts";
 import type { Observation, PublishedRun, TimingTopic } from "#harness/model/timing.ts";
-import { durationText } from "./cells.ts";
+import { rangeText } from "#harness/report/figure-text.ts";
+import { durationText, tooFewIn } from "./cells.ts";
 import type { Row } from "./rows.ts";
 import { topics } from "./topics.ts";
 
-/** METHOD, rule 1: what is said to have recovered was watched for this long without a loss. */
-const leastQuietMs = 5000;
-
 /** How the table is read, and what its data cannot say; paragraphs of Markdown. */
-export function notesOf(topic: TimingTopic, rows: readonly Row[], tooFew: number): string[] {
+export function notesOf(topic: TimingTopic, rows: readonly Row[]): string[] {
   const {
     event: [event, events],
     vantage: [vantage, vantages],
   } = topics[topic];
   return [
     `n counts ${events}. What several ${vantages} saw of the same ${event} is one value: that of the ${vantage} which fared worst. Of one or two ${events} every value is shown, as a range over the ${vantages}; of more, the median. There is a p95 from ${leastForP95} ${events} on. The error is that of moments, so shares, counts and latencies have none.`,
-    ...tooFewNote(rows, tooFew),
+    ...tooFewNote(rows),
     ...limitsOf(topic, rows),
   ];
 }
@@ -36,7 +35,8 @@ function limitsOf(topic: TimingTopic, rows: readonly Row[]): string[] {
   });
 }
 
-function tooFewNote(rows: readonly Row[], tooFew: number): string[] {
+function tooFewNote(rows: readonly Row[]): string[] {
+  const tooFew = rows.filter((r) => tooFewIn(r) !== undefined).length;
   if (tooFew === 0) return [];
   const which = tooFew === rows.length ? "every row" : `${tooFew} of ${rows.length} rows, which say so,`;
   return [
@@ -44,12 +44,12 @@ function tooFewNote(rows: readonly Row[], tooFew: number): string[] {
   ];
 }
 
-const ofTtl = /^(affinity \w+), cacheTTL (\w+): last request/;
+const ofTtl = /^affinity \w+, cacheTTL (\w+): last request/;
 
 /** Where clients of cacheTTL 0s were watched for less time than they lost requests with another one. */
 function toldApartNotes(observations: readonly Observation[]): string[] {
   const timed = observations.flatMap((o) => {
-    const [, , ttl] = ofTtl.exec(o.what) ?? [];
+    const [, ttl] = ofTtl.exec(o.what) ?? [];
     return ttl === undefined ? [] : { ttl, o };
   });
   const open = timed.filter(({ ttl, o }) => ttl === "0s" && o.value === null);
@@ -58,8 +58,7 @@ function toldApartNotes(observations: readonly Observation[]): string[] {
   const longer = timed.filter(({ ttl, o }) => ttl !== "0s" && o.value !== null && o.value > watchedMs);
   return [...Map.groupBy(longer, ({ ttl }) => ttl)].map(([ttl, of]) => {
     const values = of.flatMap(({ o }) => o.value ?? []);
-    const range = [...new Set([Math.min(...values), Math.max(...values)].map(durationText))].join(" to ");
-    return `**This data does not tell cacheTTL 0s and ${ttl} apart.** With 0s the clients were watched for ${durationText(watchedMs)}; with ${ttl} they lost requests for ${range}, so up to the end of that watch the two look alike.`;
+    return `**This data does not tell cacheTTL 0s and ${ttl} apart.** With 0s the clients were watched for ${durationText(watchedMs)}; with ${ttl} they lost requests for ${rangeText(values, durationText)}, so up to the end of that watch the two look alike.`;
   });
 }
 
@@ -80,10 +79,10 @@ function freshNodeNotes(observations: readonly Observation[]): string[] {
       : [
           `The mesh's part comes first. Of the time from Ready on, at least ${(Math.floor(Math.min(...shares) * 1000) / 10).toFixed(1)} % passed before the pod's first request: the pod was scheduled and started.`,
         ]),
-    ...(seen.length === 0 || watchedMs >= leastQuietMs
+    ...(seen.length === 0 || watchedMs >= recoveryMs
       ? []
       : [
-          `**Lost requests were hardly watched for**: for ${durationText(watchedMs)} from a pod's first request on, ${Math.min(...sent)} to ${Math.max(...sent)} requests a service. What a pod loses later was not seen; recovered means ${leastQuietMs / 1000} s without a loss.`,
+          `**Lost requests were hardly watched for**: for ${durationText(watchedMs)} from a pod's first request on, ${Math.min(...sent)} to ${Math.max(...sent)} requests a service. What a pod loses later was not seen; recovered means ${recoveryMs / 1000} s without a loss.`,
         ]),
   ];
 }

@@ -42,13 +42,9 @@ type SuiteOf = Run["suites"][number];
 
 /** One run as a row. Throws `usage` for a run that says nothing of a version: a fault, mixed versions, an unclean commit. */
 export function entryOf(run: Run): MatrixEntry {
-  const origin = originOf(run);
+  const { cilium, kubernetes, runId, commit } = originOf(run);
   if (run.suites.length === 0) refuseRun(run, "ran no suite");
-  return {
-    ...origin,
-    lab: labOf(run),
-    suites: run.suites.map(cellOf),
-  };
+  return { cilium, kubernetes, lab: labOf(run), runId, commit, suites: run.suites.map(cellOf) };
 }
 
 /** `native-routing` for `kind-configs/native-routing.yaml`, `dual-stack` for `kind-configs/dual-stack/lab.yaml`. */
