@@ -73,20 +73,37 @@ function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained
       ? "pods"
       : undefined;
   const targets = new Map(cells.map(({ node }) => [node.name, node.host.ip]));
-  const isWell = ([name, ip]: [string, string]): boolean =>
-    what !== undefined && isWellAtHome(to, { name, ip, what }, explained.isDown);
-  if (what === undefined || ![...targets].every(isWell)) return [];
+  if (what === undefined) return [];
+  const home = seenAtHome(to, explained.isDown);
+  if (![...targets].every(([name, ip]) => isWellAtHome(to, { name, ip, what, seen: home.get(name) ?? [] })))
+    return [];
   const listed = [...targets].map(([name, ip]) => ({ node: name.slice(own.length), ip }));
   const answersIcmp = isAll((n) => n.host.icmp?.status === "");
   return [{ from, to, what, targets: listed, answersIcmp }];
 }
 
-/** Whether the node exists with that address, and an agent of its own cluster reaches it. */
-function isWellAtHome(
+/**
+ * What the other agents of a cluster say of each node. The node's own report says nothing of the network, so of a cluster
+ * with one node it is not known what is at fault.
+ */
+const seenAtHome = (
   cluster: ClusterSnapshot,
-  { name, ip, what }: { readonly name: string; readonly ip: string; readonly what: ClusterPair["what"] },
   isDown: Explained["isDown"],
-): boolean {
+): ReadonlyMap<string, readonly HealthNode[]> =>
+  Map.groupBy(
+    reportsOf(cluster, isDown).flatMap(({ local, nodes }) => nodes.filter((n) => n.name !== local)),
+    (n) => n.name,
+  );
+
+interface AtHome {
+  readonly name: string;
+  readonly ip: string;
+  readonly what: ClusterPair["what"];
+  readonly seen: readonly HealthNode[];
+}
+
+/** Whether the node exists with that address, and an agent of its own cluster reaches it. */
+function isWellAtHome(cluster: ClusterSnapshot, { name, ip, what, seen }: AtHome): boolean {
   const node = cluster.nodes.ok
     ? cluster.nodes.value.find((n) => `${nameOf(cluster)}/${n.name}` === name)
     : undefined;
@@ -98,9 +115,6 @@ function isWellAtHome(
       .flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),
   ].filter((a) => a !== "");
   if (ips.length > 0 && !ips.includes(ip)) return false;
-  // The node's own report says nothing of the network, so of a cluster with one node it is not known what is at fault.
-  const others = reportsOf(cluster, isDown).filter((r) => r.local !== name);
-  const seen = others.flatMap((r) => r.nodes.filter((n) => n.name === name));
   return (
     seen.length > 0 && seen.every((n) => !hostFails(n) && (what === "nodes" || endpointFails(n) !== true))
   );

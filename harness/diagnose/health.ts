@@ -14,14 +14,12 @@ const agentsShown = 3;
 
 /** Clusters that reach no node of another, then nodes that no other node reaches: connections to what runs there fail. */
 export function cutOffNodes(mesh: MeshSnapshot): Finding[] {
-  const all = explanations(mesh);
-  return [...pairFindings(all.pairs, "nodes"), ...unreachable(mesh, all, true)];
+  return [...pairFindings(judgements(mesh).pairs, "nodes"), ...unreachable(mesh, true)];
 }
 
 /** cilium-health results by node: which one is unreachable, and on which layer. */
 export function health(mesh: MeshSnapshot): Finding[] {
-  const all = explanations(mesh);
-  return [...pairFindings(all.pairs, "pods"), ...unreachable(mesh, all, false)];
+  return [...pairFindings(judgements(mesh).pairs, "pods"), ...unreachable(mesh, false)];
 }
 
 /** What explains that paths fail. */
@@ -34,8 +32,7 @@ interface Explanations {
   readonly misaddressed: ReadonlySet<string>;
 }
 
-/** Of a mesh once: two layers ask for it. */
-const explanations = oncePer((mesh: MeshSnapshot): Explanations => {
+function explanations(mesh: MeshSnapshot): Explanations {
   const shutOff: ReadonlyMap<string, string> = new Map(
     hostShutOffs(mesh).flatMap(({ cluster, nodes, policies }) =>
       nodes.map(
@@ -54,6 +51,24 @@ const explanations = oncePer((mesh: MeshSnapshot): Explanations => {
     isDown: (node) => down.has(node) || misaddressed.has(node),
   });
   return { shutOff, pairs, down, misaddressed };
+}
+
+interface Judgements {
+  readonly pairs: readonly ClusterPair[];
+  /** Whose reports were read. */
+  readonly agents: number;
+  readonly judged: readonly Judged[];
+  /** Nodes that no other node reaches. */
+  readonly cut: ReadonlySet<string>;
+}
+
+/** Of a mesh once: two layers ask for it. */
+const judgements = oncePer((mesh: MeshSnapshot): Judgements => {
+  const all = explanations(mesh);
+  const { asked, agents } = readCells(mesh);
+  const judged = asked.map((one) => judge(all, one));
+  const cut = new Set(judged.filter((one) => isCutOff(mesh, one)).map((one) => one.node));
+  return { pairs: all.pairs, agents, judged, cut };
 });
 
 const clusterOf = (node: string): string => node.split("/")[0] ?? "";
@@ -78,7 +93,7 @@ interface Effect {
 function explanationOf(
   { shutOff, pairs, down, misaddressed }: Explanations,
   cell: Cell,
-  { node, cells }: Asked,
+  { node, unpinged }: { readonly node: string; readonly unpinged: ReadonlySet<string> },
 ): Effect | "elsewhere" | undefined {
   if (isBetween(pairs, cell, node)) return "elsewhere";
   if (misaddressed.has(node) || misaddressed.has(cell.local)) return "elsewhere";
@@ -90,8 +105,7 @@ function explanationOf(
   if (what === "node")
     return { cause: "an effect of the node, which is down", next: `bring node ${node} back first` };
   // The agent answers TCP 4240, and what runs the health endpoint ends with it; the node answers ICMP itself.
-  const pings = !cells.some((c) => c.local === cell.local && c.path === "host ICMP");
-  return what === "agent" && pings
+  return what === "agent" && !unpinged.has(cell.local)
     ? { cause: "an effect of its agent, which is down", next: `bring the agent of ${node} back first` }
     : undefined;
 }
@@ -106,7 +120,9 @@ interface Judged extends Asked {
 }
 
 function judge(all: Explanations, asked: Asked): Judged {
-  const cells = asked.cells.map((cell) => ({ cell, by: explanationOf(all, cell, asked) }));
+  const unpinged = new Set(asked.cells.filter((c) => c.path === "host ICMP").map((c) => c.local));
+  const at = { node: asked.node, unpinged };
+  const cells = asked.cells.map((cell) => ({ cell, by: explanationOf(all, cell, at) }));
   const open = cells.filter(({ by }) => by === undefined);
   const unexplained = new Set(open.map(({ cell }) => cell.local));
   const effects = cells.flatMap(({ cell, by }) => (typeof by === "object" ? [{ cell, by }] : []));
@@ -137,10 +153,8 @@ function isThere(mesh: MeshSnapshot, node: string): boolean {
   return cluster?.nodes.ok !== true || cluster.nodes.value.some((n) => n.name === own);
 }
 
-function unreachable(mesh: MeshSnapshot, all: Explanations, cutOff: boolean): Finding[] {
-  const { asked, agents } = readCells(mesh);
-  const judged = asked.map((one) => judge(all, one));
-  const cut = new Set(judged.filter((one) => isCutOff(mesh, one)).map((one) => one.node));
+function unreachable(mesh: MeshSnapshot, cutOff: boolean): Finding[] {
+  const { agents, judged, cut } = judgements(mesh);
   return judged
     .filter((one) => cut.has(one.node) === cutOff)
     .map((one) => (cutOff ? one : withoutCutOff(one, cut)))

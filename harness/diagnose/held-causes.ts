@@ -19,7 +19,7 @@ export function explainedDifferences(mesh: MeshSnapshot): (difference: Differenc
       ),
     ),
   );
-  const unwritten = new Map(mesh.clusters.map((c) => [nameOf(c), fullReplicas(mesh, c)]));
+  const unwritten = new Map(mesh.clusters.map((c) => [nameOf(c), fullReplicas(c)]));
   return (d) => {
     const { place, object, name, kind } = d;
     // One that takes no writes keeps what was deleted, too.

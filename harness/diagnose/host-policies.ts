@@ -11,10 +11,9 @@ import {
   selectsHost,
 } from "#harness/semantics/host-policies.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { cidrGroupsOf, known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
+import { cidrGroupsOf, isMeshed, known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
+import { wireguardPort } from "./pod-carriers.ts";
 
-/** Of WireGuard, in every version (`ListenPort`, pkg/wireguard/types/types.go@1.20.2). */
-const wireguardPort = 51871;
 const healthPort = 4240;
 
 /** Nodes whose host policies drop what nodes of other clusters must send there, or get from there. */
@@ -52,10 +51,6 @@ export const hostShutOffs = oncePer((mesh: MeshSnapshot): HostShutOff[] =>
     return [...carried, ...checked.filter(isCarried)];
   }),
 );
-
-const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
-  mesh.clusters.length > 1 ||
-  (peers.ok && Object.keys({ ...peers.value.agents, ...peers.value.kvstoreMesh }).length > 0);
 
 const both = (protocol: NodeTraffic["protocol"], port: number): NodeTraffic[] =>
   (["ingress", "egress"] as const).map((side) => ({ side, protocol, port }));
@@ -97,7 +92,7 @@ function closing(
   const rules = known(cluster.policyObjects).flatMap((policy) =>
     policy.specs.map((spec) => ({
       policy,
-      spec: withGroups(spec, cidrGroupsOf(cluster)),
+      spec,
       selects: selectsHost(policy, spec, { labels, settings }),
     })),
   );
@@ -105,6 +100,7 @@ function closing(
   if (rules.some((r) => r.selects === undefined)) return undefined;
   const own = rules
     .filter((r) => r.selects === true)
+    .map((r) => ({ ...r, spec: withGroups(r.spec, cidrGroupsOf(cluster)) }))
     .map((r) => ({ ...r, verdict: hostVerdict(r.spec, traffic, settings) }));
   const of = (some: readonly { readonly policy: PolicyObject }[]): readonly PolicyObject[] => [
     ...new Set(some.map((r) => r.policy)),

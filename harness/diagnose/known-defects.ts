@@ -8,7 +8,7 @@ import { changingAddresses } from "#harness/semantics/apart.ts";
 import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl, nameOf, slicesOf, versionOf } from "./parts.ts";
+import { apiserverPods, ciliumNamespace, known, kubectl, nameOf, slicesOf, versionOf } from "./parts.ts";
 import { fullReplicas } from "./refused-sources.ts";
 import { apiserver, restart } from "./repairs.ts";
 
@@ -117,7 +117,7 @@ const oneTargetPort: Find = (mesh, cluster) =>
 
 const lostAddress: Find = (mesh, cluster) => {
   // One that takes no writes lacks it for that reason.
-  const full = fullReplicas(mesh, cluster);
+  const full = fullReplicas(cluster);
   const held = kvstoresOf(cluster)
     .filter(({ pod }) => (pod === undefined ? full.size === 0 : !full.has(pod)))
     .map(({ state }) => new Set(state.own.addresses.map((a) => a.ip)))
@@ -158,13 +158,7 @@ const endpointSlicesUnread: Find = (_, cluster) => [
 
 /** One replica is sick, another is well, and a peer cannot connect: session affinity keeps it at the sick one. */
 const affinityNotReady: Find = (mesh, cluster) => {
-  const replicas = known(cluster.pods).filter(
-    (p) =>
-      p.namespace === ciliumNamespace(cluster) &&
-      p.name.startsWith("clustermesh-apiserver-") &&
-      !p.ending &&
-      p.ended !== true,
-  );
+  const replicas = apiserverPods(cluster);
   const sick = replicas.filter((p) => !p.ready);
   const lost = mesh.clusters.filter(
     (peer) =>

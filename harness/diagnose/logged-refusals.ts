@@ -2,10 +2,11 @@ import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, Logged, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
-import { effectOf, switchedOn } from "#harness/semantics/policy-effect.ts";
+import { inEffect } from "#harness/semantics/policy-effect.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf, wholeConfig } from "./parts.ts";
+import { known, nameOf, wholeConfig } from "./parts.ts";
 import { policiesOf } from "./policy-members.ts";
+import { editedOrDeleted, subjectOf } from "./policy-rules.ts";
 import { contextOf, titleOf } from "./what-if.ts";
 
 const nodesShown = 3;
@@ -36,8 +37,9 @@ function policyOf(cluster: ClusterSnapshot, name: string): UserPolicy | undefine
   const found = policiesOf(cluster).find(
     (p) => p.kind !== "NetworkPolicy" && (p.namespace === "" ? p.name : `${p.namespace}/${p.name}`) === name,
   );
-  if (found === undefined || switchedOn([found], wholeConfig(cluster) ?? {}).length === 0) return undefined;
-  return effectOf(found, contextOf(cluster)).specs.length === 0 ? undefined : found;
+  const [effective] =
+    found === undefined ? [] : inEffect([found], wholeConfig(cluster) ?? {}, contextOf(cluster));
+  return effective === undefined || effective.specs.length === 0 ? undefined : found;
 }
 
 function findingFor(
@@ -45,14 +47,12 @@ function findingFor(
   policy: UserPolicy,
   { last, nodes }: { readonly last: Logged; readonly nodes: readonly string[] },
 ): Finding {
-  const { namespace, name, kind, generation } = policy;
-  const object = `${kind.toLowerCase()}/${name}`;
-  const isCertain = generation === 1;
+  const isCertain = policy.generation === 1;
   return findingOf("policy-refused", {
     severity: isCertain ? "broken" : "suspect",
     cluster: cluster.name,
-    subject: `policy ${namespace === "" ? "" : `${namespace}/`}${name} of ${nameOf(cluster)}`,
+    subject: subjectOf(policy, nameOf(cluster)),
     message: `${titleOf(policy)} of ${nameOf(cluster)}: the agents of ${shortList(nodes, nodesShown)} refused it (${last.text}): ${isCertain ? "it" : "unless it was corrected since, it"} has no effect, so nothing that it allows or denies counts`,
-    next: `correct what the message names: ${kubectl(namespace, "edit", object)}; or, if it is not needed, since nothing depends on it: ${kubectl(namespace, "delete", object)}`,
+    next: editedOrDeleted(policy, "correct what the message names"),
   });
 }

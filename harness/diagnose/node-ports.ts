@@ -1,4 +1,5 @@
 import { contains, networkOf, parseCidr } from "#harness/lib/cidr.ts";
+import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
@@ -12,16 +13,16 @@ const setting = "nodeport-addresses";
 /**
  * Peers that are contacted at a node's address at which their Cilium serves no NodePort, although their clustermesh-apiserver
  * has one: it serves them at the addresses in `nodeport-addresses`, without it at one of each device
- * (`getAddressesFromDevice`, pkg/datapath/tables/node_address.go@1.20.2).
+ * (`getAddressesFromDevice`, pkg/datapath/tables/node_address.go@1.20.2). Of a mesh once: connections that fail ask again.
  */
-export function nodePorts(mesh: MeshSnapshot): Finding[] {
-  return mesh.clusters.flatMap((cluster) =>
+export const nodePorts = oncePer((mesh: MeshSnapshot): Finding[] =>
+  mesh.clusters.flatMap((cluster) =>
     contacts(cluster).flatMap((contact) => {
       const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
       return peer === undefined || contact.ready !== false ? [] : ofContact(cluster, contact, peer);
     }),
-  );
-}
+  ),
+);
 
 function ofContact(cluster: ClusterSnapshot, contact: Contact, peer: ClusterSnapshot): Finding[] {
   const apiserver = known(peer.services).find((s) => s.name === "clustermesh-apiserver");

@@ -5,6 +5,7 @@ import type {
   MeshSnapshot,
   Part,
   PeerPath,
+  PodState,
   ServiceState,
   SliceState,
 } from "#harness/model/mesh-snapshot.ts";
@@ -50,6 +51,20 @@ export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>
   known(workloads).find((w) => w.kind === "DaemonSet" && w.name === "cilium")?.namespace ??
   known(pods).find((p) => p.labels["k8s-app"] === "cilium")?.namespace ??
   "kube-system";
+
+/** Whether a cluster is one of a mesh, as far as is known: it has peers, or there is another cluster. */
+export const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
+  mesh.clusters.length > 1 ||
+  (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
+
+/** The pods of clustermesh-apiserver, each with an etcd of its own; not those that end. */
+export function apiserverPods(cluster: ClusterSnapshot): readonly PodState[] {
+  const own = ciliumNamespace(cluster);
+  return known(cluster.pods).filter(
+    (p) =>
+      p.namespace === own && p.name.startsWith("clustermesh-apiserver-") && !p.ending && p.ended !== true,
+  );
+}
 
 /**
  * A command line to paste; without a namespace for an object of the whole cluster. Objects are named `kind/name`: a

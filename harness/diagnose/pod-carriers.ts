@@ -15,7 +15,7 @@ export interface PodCarrier {
 }
 
 /** Of the agents' WireGuard interface (`ListenPort`, pkg/wireguard/types@1.20.2). */
-const wireguardPort = 51_871;
+export const wireguardPort = 51_871;
 const esp = "ESP (IP protocol 50)";
 
 /**

@@ -45,7 +45,7 @@ function findingFor(mesh: MeshSnapshot, id: FindingId, found: PolicyProblem): Fi
   });
 }
 
-const subjectOf = ({ namespace, name }: UserPolicy, cluster: string): string =>
+export const subjectOf = ({ namespace, name }: UserPolicy, cluster: string): string =>
   `policy ${namespace === "" ? "" : `${namespace}/`}${name} of ${cluster}`;
 
 const objectOf = ({ kind, name }: UserPolicy): string => `${kind.toLowerCase()}/${name}`;
@@ -57,13 +57,15 @@ function remedyOf({ policy, remedy, patch }: PolicyProblem): string {
     : `${remedy}: ${kubectl(namespace, "patch", objectOf(policy), "--type", "json", "-p", JSON.stringify(patch))}`;
 }
 
-/** To delete a policy that no agent takes changes no traffic. */
 function ofRefused(cluster: ClusterSnapshot, { policy, remedy, missingValue }: PolicyProblem): string {
+  if (missingValue === undefined) return editedOrDeleted(policy, remedy);
   const edit = kubectl(policy.namespace, "edit", objectOf(policy));
-  if (missingValue !== undefined)
-    return `${helmUpgrade(cluster, missingValue)}; ${restart(cluster, agents)}; or ${remedy}: ${edit}`;
-  return `${remedy}: ${edit}; or, if it is not needed, since nothing depends on it: ${kubectl(policy.namespace, "delete", objectOf(policy))}`;
+  return `${helmUpgrade(cluster, missingValue)}; ${restart(cluster, agents)}; or ${remedy}: ${edit}`;
 }
+
+/** To delete a policy that no agent takes changes no traffic. */
+export const editedOrDeleted = (policy: UserPolicy, remedy: string): string =>
+  `${remedy}: ${kubectl(policy.namespace, "edit", objectOf(policy))}; or, if it is not needed, since nothing depends on it: ${kubectl(policy.namespace, "delete", objectOf(policy))}`;
 
 /** CiliumCIDRGroups that policies name and that do not exist, or that were not read. */
 function ofCidrGroups(mesh: MeshSnapshot, cluster: ClusterSnapshot): Finding[] {

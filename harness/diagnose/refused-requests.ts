@@ -4,7 +4,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { Refusal, Right } from "#harness/semantics/refusals.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl } from "./parts.ts";
+import { apiserverPods, ciliumNamespace, kubectl } from "./parts.ts";
 import { isOfApiserver, type Refused, refusedOf } from "./refused-sources.ts";
 import { apiserver, helmUpgrade, restart } from "./repairs.ts";
 import { askedBy, deadWebhooks, denyingWebhook, silentWebhook } from "./webhooks.ts";
@@ -111,11 +111,7 @@ function exceededQuota(cluster: ClusterSnapshot, name: string, refused: readonly
 function fullKvstore(cluster: ClusterSnapshot, _name: string, refused: readonly Refused[]): Finding {
   const isMeshs = refused.every((r) => isOfApiserver(r.who));
   const pods = [...new Set(refused.flatMap((r) => r.pod ?? []))];
-  const replicas = known(cluster.pods).filter(
-    (p) => p.name.startsWith("clustermesh-apiserver-") && !p.ending && p.ended !== true,
-  );
-  // Each replica has an etcd of its own.
-  const isSingle = isMeshs && pods.length < replicas.length;
+  const isSingle = isMeshs && pods.length < apiserverPods(cluster).length;
   const which = isMeshs
     ? `etcd of clustermesh-apiserver${isSingle ? ` in ${pods.join(" and ")}` : ""}`
     : "the etcd behind the API server, or the external kvstore,";

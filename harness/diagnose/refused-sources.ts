@@ -37,9 +37,9 @@ function refused(message: string): Refusal | undefined {
 }
 
 /** The replicas of clustermesh-apiserver whose etcd is full: what its kvstore lacks is an effect. */
-export const fullReplicas = (mesh: MeshSnapshot, cluster: ClusterSnapshot): ReadonlySet<string> =>
+export const fullReplicas = (cluster: ClusterSnapshot): ReadonlySet<string> =>
   new Set(
-    refusedOf(mesh, cluster).flatMap(({ refusal, pod, who }) =>
+    byLogs(cluster).flatMap(({ refusal, pod, who }) =>
       refusal.kind === "kvstore-full" && pod !== undefined && isOfApiserver(who) ? [pod] : [],
     ),
   );

@@ -1,4 +1,4 @@
-import { type Cidr, contains, parseCidr } from "#harness/lib/cidr.ts";
+import { type Cidr, contains, networkOf, parseCidr, usualRange } from "#harness/lib/cidr.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
@@ -20,10 +20,26 @@ interface Served {
  * kube-proxy replacement and without (`isDatapathCandidate`, pkg/loadbalancer/reconciler/bpf_reconciler.go@1.20.2).
  */
 export function serviceAddresses(mesh: MeshSnapshot): Finding[] {
+  const networks = mesh.clusters.map(networkOfPods);
   return mesh.clusters.flatMap((cluster) => {
     const served = servedBy(cluster);
-    return mesh.clusters.flatMap((peer) => (peer === cluster ? [] : between(cluster, peer, served)));
+    return networks.flatMap((of) => (of.peer === cluster ? [] : between(cluster, of, served)));
   });
+}
+
+/** Where the pods of a cluster are. */
+interface PodNetwork {
+  readonly peer: ClusterSnapshot;
+  readonly pods: ReadonlyMap<string, string>;
+  /** Of every node. */
+  readonly cidrs: readonly Cidr[];
+  /** Few that hold them all: most addresses of services are in none of these. */
+  readonly around: readonly Cidr[];
+}
+
+function networkOfPods(peer: ClusterSnapshot): PodNetwork {
+  const texts = known(peer.ciliumNodes).flatMap((n) => n.podCidrs.flatMap((text) => networkOf(text) ?? []));
+  return { peer, pods: podsOf(peer), cidrs: texts.map(parseCidr), around: usualRange(texts).map(parseCidr) };
 }
 
 function servedBy({ services }: ClusterSnapshot): Served[] {
@@ -45,14 +61,18 @@ const podsOf = ({ pods, ciliumEndpoints }: ClusterSnapshot): ReadonlyMap<string,
       .flatMap((p) => (p.ips ?? [p.ip]).map((ip) => [ip, `${p.namespace}/${p.name}`] as const)),
   ]);
 
-function between(cluster: ClusterSnapshot, peer: ClusterSnapshot, served: readonly Served[]): Finding[] {
-  const pods = podsOf(peer);
+function between(
+  cluster: ClusterSnapshot,
+  { peer, pods, cidrs, around }: PodNetwork,
+  served: readonly Served[],
+): Finding[] {
   const taken = served.flatMap((s) => {
     const pod = pods.get(s.ip);
     return pod === undefined ? [] : [{ ...s, pod }];
   });
-  const cidrs = known(peer.ciliumNodes).flatMap((n) => n.podCidrs.map(parseCidr));
-  const inside = served.filter((s) => s.isClusterIp && cidrs.some((c) => contains(c, s.ip)));
+  const inside = served
+    .filter((s) => s.isClusterIp && around.some((c) => contains(c, s.ip)))
+    .filter((s) => cidrs.some((c) => contains(c, s.ip)));
   const [first] = taken;
   if (first === undefined && inside.length === 0) return [];
   const [own, its] = [nameOf(cluster), nameOf(peer)];

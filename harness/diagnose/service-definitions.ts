@@ -3,7 +3,7 @@ import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model
 import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
-import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitions.ts";
+import { namesakeOf, renamedPorts } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { isEnding } from "./namespaces.ts";
 import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf, versionOf } from "./parts.ts";
@@ -98,10 +98,7 @@ function ports(name: string, sides: readonly ServiceSide[]): Finding[] {
 function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
   const [own, other] = [a.service.ports, b.service.ports];
   if (own === undefined || other === undefined) return [];
-  const renamed = unmatchedPorts(own, other).flatMap((p) => {
-    const twin = other.find((q) => q.port === p.port && q.protocol === p.protocol);
-    return twin === undefined ? [] : [{ p, twin }];
-  });
+  const renamed = renamedPorts(own, other);
   if (renamed.length > 0)
     return [
       say(

@@ -11,12 +11,13 @@ import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { overridesIn } from "./node-configs.ts";
 import { effectiveSettings, settingsOf } from "./node-settings.ts";
-import { known, nameOf } from "./parts.ts";
+import { isMeshed, known, nameOf } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, restart } from "./repairs.ts";
 
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
 export function settings(mesh: MeshSnapshot): Finding[] {
   return [
+    // A cluster that is alone needs neither a name nor an id.
     ...mesh.clusters.filter((c) => isMeshed(mesh, c)).flatMap(namesAndIds),
     ...twinNames(mesh),
     ...differences(mesh),
@@ -25,11 +26,6 @@ export function settings(mesh: MeshSnapshot): Finding[] {
     ...versions(mesh),
   ];
 }
-
-/** A cluster that is alone needs neither a name nor an id. */
-const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
-  mesh.clusters.length > 1 ||
-  (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
 
 function namesAndIds(cluster: ClusterSnapshot): Finding[] {
   const own = settingsOf(cluster);

@@ -8,7 +8,7 @@ import { clusterOfLabels } from "#harness/semantics/identity-labels.ts";
 import { kvstoresOf } from "#harness/semantics/kvstores.ts";
 import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf, versionOf, wholeConfig } from "./parts.ts";
+import { isMeshed, known, nameOf, versionOf, wholeConfig } from "./parts.ts";
 import { agents, helmUpgrade, operator, restart } from "./repairs.ts";
 
 /**
@@ -19,14 +19,10 @@ export function unlabelledIdentities(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) => {
     const others = mesh.clusters.filter((c) => c !== cluster);
     const readers = others.filter((c) => isAtLeast(versionOf(c) ?? "1.16", "1.16"));
-    const isAlone = others.length === 0 && !hasPeers(cluster);
-    if (isAlone || (others.length > 0 && readers.length === 0)) return [];
+    if (!isMeshed(mesh, cluster) || (others.length > 0 && readers.length === 0)) return [];
     return ofCluster(cluster, readers);
   });
 }
-
-const hasPeers = ({ peers }: ClusterSnapshot): boolean =>
-  peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0);
 
 function ofCluster(cluster: ClusterSnapshot, readers: readonly ClusterSnapshot[]): Finding[] {
   const name = nameOf(cluster);
@@ -66,7 +62,7 @@ function leavingOut(cluster: ClusterSnapshot): string | undefined {
 /** Those that an endpoint uses, where the endpoints are known: others may be about to be deleted. */
 function identitiesOfPods(cluster: ClusterSnapshot): readonly IdentityEntry[] {
   const [kvstore] = kvstoresOf(cluster);
-  const ofApi = known(cluster.ciliumIdentities ?? { ok: true, value: [] });
+  const ofApi = known(cluster.ciliumIdentities);
   const isKvstoreMode = cluster.config.ok && cluster.config.value["identity-allocation-mode"] === "kvstore";
   const all: readonly IdentityEntry[] = isKvstoreMode ? (kvstore?.state.own.identities ?? []) : ofApi;
   const used = new Set(known(cluster.ciliumEndpoints).map((e) => e.identity));

@@ -107,7 +107,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     containers: read("containers.json", (text) => parsed(text, containersSchema)),
     nodes: objects("nodes.json", (o) => [nodeState(o)]),
     ciliumNodes: objects("ciliumnodes.json", (o) => [ciliumNodeState(o)]),
-    pods: objects("pods.json", (o) => [podState(o)]),
+    ...ofPods(read),
     workloads: workloadsOf(objects),
     services: objects("services.json", (o) => [serviceState(o)]),
     endpoints: objects("endpointslices.json", (o) =>
@@ -121,12 +121,6 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       ),
     ),
     ciliumEndpoints: objects("ciliumendpoints.json", ciliumEndpointStates),
-    ciliumVersion: read("pods.json", (text) => {
-      const version = versionOfAgents(parsed(text, objectsSchema));
-      if (version === undefined) throw new Error("no agent's image has a version");
-      return version;
-    }),
-    programVersions: optional(read("pods.json", (text) => programVersions(parsed(text, objectsSchema)))),
     namespaces: objects("namespaces.json", (o) => [namespaceState(o)]),
     ciliumIdentities: objects("ciliumidentities.json", (o) => [identityState(o)]),
     slices: objects("endpointslices.json", (o) => [sliceState(o)]),
@@ -175,6 +169,22 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     links: optional(read("links.json", (text) => parsed(text, nodeLinksSchema))),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
+  };
+}
+
+/** What the list of pods says, which is read once: of a large cluster it is the largest file. */
+function ofPods(read: Read): Pick<ClusterSnapshot, "pods" | "ciliumVersion" | "programVersions"> {
+  const list = read("pods.json", (text) => parsed(text, objectsSchema));
+  const by = <T>(map: (pods: readonly KubeObject[]) => T): Part<T> =>
+    list.ok ? tried("pods.json", () => map(list.value)) : list;
+  return {
+    pods: by((all) => all.map(podState)),
+    ciliumVersion: by((all) => {
+      const version = versionOfAgents(all);
+      if (version === undefined) throw new Error("no agent's image has a version");
+      return version;
+    }),
+    programVersions: optional(by(programVersions)),
   };
 }
 
@@ -361,8 +371,12 @@ function part<T>(text: string | undefined, file: string, parse: (text: string) =
   if (text.startsWith(notSupplied))
     return { ok: false, why: text.slice(notSupplied.length).trim(), absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
+  return tried(file, () => parse(text));
+}
+
+function tried<T>(file: string, compute: () => T): Part<T> {
   try {
-    return { ok: true, value: parse(text) };
+    return { ok: true, value: compute() };
   } catch (error) {
     return { ok: false, why: `${file}: ${messageOf(error)}` };
   }

@@ -73,6 +73,23 @@ test.each([
   expect(problemsOf(a, b).join("\n")).toContain(message);
 });
 
+test("another name of a port is seen in whichever order the clusters are given", () => {
+  const one = [service({}, { ports: [{ name: "http", port: 80 }] })];
+  const both = [
+    service(
+      {},
+      {
+        ports: [
+          { name: "web", port: 80 },
+          { name: "http", port: 81 },
+        ],
+      },
+    ),
+  ];
+  for (const found of [problemsOf(one, both), problemsOf(both, one)])
+    expect(found.join("\n")).toContain("port names differ");
+});
+
 test("a port that one side lacks is named as that, and breaks a service only where no port is common", () => {
   const http = { name: "http", port: 80 };
   const of = (...ports: DefinedService["ports"]) => [service({}, { ports })];

@@ -184,7 +184,7 @@ function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
   const global = sides.filter((s) => isGlobal(s.service.annotations));
   return global.flatMap((a, i) =>
     global.slice(i + 1).flatMap((b): ServiceProblem[] => {
-      const found = [...renamedPorts(a, b), ...missingPorts(a, b)];
+      const found = [...otherNames(a, b), ...missingPorts(a, b)];
       return found.map((f) => ({ ...f, cluster: `${a.c.name}, ${b.c.name}`, service: key }));
     }),
   );
@@ -195,11 +195,20 @@ type PortProblem = Pick<ServiceProblem, "problem" | "matters">;
 const isTwin = (p: DefinedPort, q: DefinedPort): boolean =>
   q.port === p.port && protocolOf(q) === protocolOf(p);
 
+/** Ports of one definition that take no backends of another, which has their number under another name. */
+export const renamedPorts = <T extends DefinedPort>(
+  own: readonly T[],
+  other: readonly T[],
+): { readonly p: T; readonly twin: T }[] =>
+  unmatchedPorts(own, other).flatMap((p) => {
+    const twin = other.find((q) => isTwin(p, q));
+    return twin === undefined ? [] : [{ p, twin }];
+  });
+
 /** One number with two names. */
-function renamedPorts(a: Side, b: Side): PortProblem[] {
+function otherNames(a: Side, b: Side): PortProblem[] {
   const [own, other] = [a.service.ports, b.service.ports];
-  const isRenamed = unmatchedPorts(own, other).some((p) => other.some((q) => isTwin(p, q)));
-  return isRenamed
+  return renamedPorts(own, other).length + renamedPorts(other, own).length > 0
     ? [
         {
           problem: `port names differ: ${portsOf(a)}, ${portsOf(b)}; a named port takes backends of that name only`,

@@ -59,7 +59,7 @@ const readers: readonly Reader[] = [
       const isFatal = fieldOf(line, "level") === "fatal";
       if (!isFatal && !/^(?:Start hook failed|Failed to start)$/.test(message)) return undefined;
       const error = fieldOf(line, "error") ?? fieldOf(line, "err");
-      return { name: "", text: error === undefined ? message : error };
+      return { name: "", text: error ?? message };
     },
   },
 ];
