@@ -108,10 +108,15 @@ export async function identityChange(ctx: ChangeContext): Promise<Change> {
   // A label of the round too, so that every change allocates a new identity.
   const label = (color: string | null, round: string | null): Promise<KubeObject> =>
     from.kube.merge(kinds.pod, namespace, pod.name, { metadata: { labels: { color, round } } });
-  const identity = async (): Promise<unknown> =>
-    (await from.kube.get(kinds.ciliumEndpoint, namespace, pod.name))?.status?.identity?.id;
+  // By its labels: two agents that ask for an identity at once may make two of the same labels, and the pod may come back
+  // to the other one.
+  const identity = async (): Promise<string | undefined> => {
+    const endpoint = await from.kube.get(kinds.ciliumEndpoint, namespace, pod.name);
+    const labels = endpoint?.status?.identity?.labels as readonly string[] | undefined;
+    return labels?.toSorted().join(" ");
+  };
   const graceMs = await identityGraceMs(from);
-  const first = await identity();
+  const first = found(await identity(), `identity of ${described([pod])}`);
   scope.defer("labels", async () => {
     await label(null, null);
     // Until then the agent defers all that changes for the pod, policies too.
