@@ -1,7 +1,8 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { given } from "#harness/lib/given.ts";
-import type { Announcements, L2Policy, LeaseState } from "#harness/model/announcements.ts";
+import type { Announcements, BgpAdvert, L2Policy, LeaseState } from "#harness/model/announcements.ts";
 import type { Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { bgpAdverts } from "#harness/semantics/announcements.ts";
 
 const textsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((v) => typeof v === "string") : [];
@@ -21,20 +22,37 @@ export function l2PolicyState({ metadata, spec }: KubeObject): L2Policy {
   };
 }
 
-export const leaseState = ({ metadata, spec }: KubeObject): LeaseState => ({
+const leaseState = ({ metadata, spec }: KubeObject): LeaseState => ({
   namespace: metadata.namespace ?? "",
   name: metadata.name,
   holder: String(spec?.holderIdentity ?? ""),
 });
 
-/** Leases only say more of what the policies decide. */
-export const announcementsOf = (
-  policies: Part<L2Policy[]>,
-  leases: Part<LeaseState[]>,
-): Part<Announcements> =>
-  policies.ok
-    ? { ok: true, value: { policies: policies.value, ...(leases.ok ? { leases: leases.value } : {}) } }
-    : policies;
+type ReadObjects = <T>(file: string, map: (o: KubeObject) => readonly T[]) => Part<T[]>;
+
+const advertsOf =
+  (kind: string) =>
+  ({ metadata, spec }: KubeObject): BgpAdvert[] =>
+    bgpAdverts({ kind, name: metadata.name, spec });
+
+/** `objects`: reads the objects of a file of the evidence. */
+export function announcementsIn(objects: ReadObjects): Part<Announcements> {
+  const policies = objects("ciliuml2announcementpolicies.json", (o) => [l2PolicyState(o)]);
+  // Leases only say more of what the policies decide.
+  const leases = objects("leases.json", (o) => [leaseState(o)]);
+  const adverts = objects("ciliumbgpadvertisements.json", advertsOf("CiliumBGPAdvertisement"));
+  const routers = objects("ciliumbgppeeringpolicies.json", advertsOf("CiliumBGPPeeringPolicy"));
+  if (!policies.ok && !adverts.ok) return policies;
+  return {
+    ok: true,
+    value: {
+      ...(policies.ok ? { policies: policies.value } : {}),
+      ...(policies.ok && leases.ok ? { leases: leases.value } : {}),
+      // Before Cilium 1.16 there are no advertisements: what BGP announces there is not judged.
+      ...(adverts.ok ? { bgp: [...adverts.value, ...(routers.ok ? routers.value : [])] } : {}),
+    },
+  };
+}
 
 /** LB IPAM's condition (`ciliumSvcRequestSatisfiedCondition`, operator/pkg/lbipam/lbipam.go@1.20.2). */
 const satisfied = "cilium.io/IPAMRequestSatisfied";

@@ -3,18 +3,28 @@ import type { AgentState, ClusterSnapshot } from "#harness/model/mesh-snapshot.t
 import type { HealthReport } from "#harness/model/snapshot.ts";
 import { causesOf, east, meshWith, ok, remote, west, withSettings } from "./healthy-mesh.ts";
 
-type Status = "well" | "pods" | "nodes" | "icmp";
+type Status = "well" | "pods" | "nodes" | "icmp" | "tcp" | "refused";
 
-const path = (isWell: boolean) => ({ status: isWell ? "" : "timeout", latencyNs: 1, lastProbed: "" });
-/** `pods`: the node answers, its health endpoint does not; `nodes`: neither does; `icmp`: the node does by ICMP alone. */
+const path = (isWell: boolean, error = "timeout") => ({
+  ...{ status: isWell ? "" : error, latencyNs: 1, lastProbed: "" },
+});
+const refusal = 'Get "http://172.18.2.0:4240/hello": dial tcp 172.18.2.0:4240: connect: connection refused';
+/**
+ * `pods`: the node answers, its health endpoint does not; `nodes`: neither does; `icmp`: the node does by ICMP alone, and
+ * `refused`, it refuses TCP besides; `tcp`: both do by ICMP alone.
+ */
 const seen = (name: string, ip: string, status: Status): HealthReport["nodes"][number] => ({
   name,
   host: {
     ip,
     icmp: path(status !== "nodes"),
-    http: path(status === "well" || status === "pods"),
+    http: path(status === "well" || status === "pods", status === "refused" ? refusal : "timeout"),
   },
-  endpoint: { ip: "10.9.0.9", icmp: path(status === "well"), http: path(status === "well") },
+  endpoint: {
+    ip: "10.9.0.9",
+    icmp: path(status === "well" || status === "tcp"),
+    http: path(status === "well"),
+  },
 });
 
 /** Clusters of two nodes each, whose agents report on the nodes of both. */
@@ -101,6 +111,47 @@ describe("no agent of one cluster reaches any node of another", () => {
         next: expect.stringContaining("let UDP 8472 pass between the nodes of east (172.18.1.0, 172.18.1.1)"),
       },
     ]);
+  });
+});
+
+describe("a network that is not at fault", () => {
+  const both = (status: Status, port?: string) => {
+    const { config } = port === undefined ? west : withSettings(west, { "cluster-health-port": port });
+    const mesh = meshWith(twoNodes(east, [1, 2], [status, status]), {
+      ...twoNodes(west, [2, 1], [status, status]),
+      config,
+    });
+    return causesOf(mesh).filter((f) => f.layer === "health" || f.id === "setting-differs");
+  };
+
+  test("health endpoints that answer ICMP get packets through the tunnel: one finding names all nodes", () => {
+    expect(both("tcp")).toMatchObject([
+      {
+        id: "node-unreachable",
+        subject: "nodes east/a, east/b, west/a, west/b",
+        message:
+          "2 of 2 agents of west cannot reach east/a, east/b, and 2 of 2 agents of east cannot reach west/a, west/b by host HTTP, endpoint HTTP: ICMP passes and TCP 4240 does not pass: a security group, a network ACL or a firewall on the way or on the nodes filters it",
+        next: expect.stringContaining("in to east/a (172.18.1.0 and 10.9.0.9), east/b"),
+      },
+    ]);
+  });
+
+  test("a refusal is an answer", () => {
+    const found = both("refused");
+    expect(found.map((f) => f.id)).not.toContain("clusters-unreachable");
+    expect(found.find((f) => f.subject === "node west/a")?.message).toContain(
+      "the node answers ICMP, and neither TCP 4240 there nor the tunnel (UDP 8472) to it works",
+    );
+  });
+
+  test("a port that differs explains all that TCP says, and not what ICMP says", () => {
+    expect(both("tcp", "9940")).toMatchObject([{ id: "setting-differs", subject: "cluster-health-port" }]);
+    const [first, second] = both("nodes", "9940");
+    expect(first?.subject).toBe("cluster-health-port");
+    expect(second).toMatchObject({
+      id: "clusters-unreachable",
+      message: expect.stringContaining("(a 172.18.2.0, b 172.18.2.1) by ICMP, nor"),
+    });
   });
 });
 

@@ -3,8 +3,9 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
+import { healthReportOf, portsAsked } from "./health-settings.ts";
 import { ipsecKeyContent } from "./ipsec-keys.ts";
-import { known, nameOf } from "./parts.ts";
+import { healthPortOf, known, nameOf } from "./parts.ts";
 import { contacts } from "./peer-addresses.ts";
 import { podCarrierOf } from "./pod-carriers.ts";
 
@@ -24,6 +25,8 @@ export interface ClusterPair {
   readonly targets: readonly Target[];
   /** Whether every one of the nodes answers ICMP. */
   readonly answersIcmp: boolean;
+  /** The TCP ports that were asked and do not answer; undefined where TCP to nodes is not judged. */
+  readonly ports: string | undefined;
 }
 
 /** What else explains failed paths. */
@@ -34,8 +37,12 @@ interface Explained {
   readonly isDown: (node: string) => boolean;
 }
 
-function reportsOf({ agents }: ClusterSnapshot, isDown: Explained["isDown"]): HealthReport[] {
-  const reports = agents.flatMap(({ health }) => (health.ok ? [health.value] : []));
+function reportsOf(
+  mesh: MeshSnapshot,
+  { agents }: ClusterSnapshot,
+  isDown: Explained["isDown"],
+): HealthReport[] {
+  const reports = agents.flatMap((agent) => healthReportOf(mesh, agent) ?? []);
   return reports
     .filter((r) => !isDown(r.local))
     .map((r) => ({ ...r, nodes: r.nodes.filter((n) => !isDown(n.name)) }));
@@ -48,18 +55,31 @@ const endpointFails = ({ endpoint }: HealthNode): boolean | undefined => {
   return path === undefined ? undefined : path.status !== "";
 };
 
+/** By every protocol: ICMP that arrives there shows that packets to pods do. */
+function isEndpointCut({ endpoint }: HealthNode): boolean {
+  const seen = [endpoint?.http, endpoint?.icmp].flatMap((path) => path ?? []);
+  return seen.length > 0 && seen.every((path) => path.status !== "");
+}
+
+/** A refusal is an answer: packets pass. */
+const isRefused = ({ host }: HealthNode): boolean => /connection refused/i.test(host.http?.status ?? "");
+
 /** Pairs of clusters between which nothing passes in at least one direction, by the health checks of all their agents. */
 export function clusterPairs(mesh: MeshSnapshot, explained: Explained): ClusterPair[] {
   const names = mesh.clusters.map(nameOf);
   if (new Set(names).size < names.length) return [];
   return mesh.clusters.flatMap((from) =>
-    mesh.clusters.filter((to) => to !== from).flatMap((to) => pairOf(from, to, explained)),
+    mesh.clusters.filter((to) => to !== from).flatMap((to) => pairOf(mesh, { from, to }, explained)),
   );
 }
 
-function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained): ClusterPair[] {
+function pairOf(
+  mesh: MeshSnapshot,
+  { from, to }: Pick<ClusterPair, "from" | "to">,
+  explained: Explained,
+): ClusterPair[] {
   const own = `${nameOf(to)}/`;
-  const reports = reportsOf(from, explained.isDown).map(({ local, nodes }) => ({
+  const reports = reportsOf(mesh, from, explained.isDown).map(({ local, nodes }) => ({
     local,
     nodes: nodes.filter((n) => n.name.startsWith(own)),
   }));
@@ -67,19 +87,22 @@ function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained
   const isWhole = reports.every((r) => r.nodes.length > 0) && cells.length > 0;
   if (!isWhole || cells.some((c) => explained.path(c.local, c.node.name))) return [];
   const isAll = (test: (node: HealthNode) => boolean): boolean => cells.every((c) => test(c.node));
-  const what = isAll((n) => hostFails(n) && endpointFails(n) === true)
-    ? "nodes"
-    : isAll((n) => !hostFails(n) && endpointFails(n) === true)
-      ? "pods"
-      : undefined;
+  const what =
+    isAll((n) => hostFails(n) && isEndpointCut(n)) && !isAll(isRefused)
+      ? "nodes"
+      : isAll((n) => !hostFails(n) && isEndpointCut(n))
+        ? "pods"
+        : undefined;
   const targets = new Map(cells.map(({ node }) => [node.name, node.host.ip]));
   if (what === undefined) return [];
-  const home = seenAtHome(to, explained.isDown);
+  const home = seenAtHome(mesh, to, explained.isDown);
   if (![...targets].every(([name, ip]) => isWellAtHome(to, { name, ip, what, seen: home.get(name) ?? [] })))
     return [];
   const listed = [...targets].map(([name, ip]) => ({ node: name.slice(own.length), ip }));
   const answersIcmp = isAll((n) => n.host.icmp?.status === "");
-  return [{ from, to, what, targets: listed, answersIcmp }];
+  const asked = cells.map(({ local, node }) => ({ local, status: node.host.http?.status ?? "" }));
+  const ports = isAll((n) => n.host.http !== undefined) ? portsAsked(mesh, asked) : undefined;
+  return [{ from, to, what, targets: listed, answersIcmp, ports }];
 }
 
 /**
@@ -87,11 +110,12 @@ function pairOf(from: ClusterSnapshot, to: ClusterSnapshot, explained: Explained
  * with one node it is not known what is at fault.
  */
 const seenAtHome = (
+  mesh: MeshSnapshot,
   cluster: ClusterSnapshot,
   isDown: Explained["isDown"],
 ): ReadonlyMap<string, readonly HealthNode[]> =>
   Map.groupBy(
-    reportsOf(cluster, isDown).flatMap(({ local, nodes }) => nodes.filter((n) => n.name !== local)),
+    reportsOf(mesh, cluster, isDown).flatMap(({ local, nodes }) => nodes.filter((n) => n.name !== local)),
     (n) => n.name,
   );
 
@@ -190,12 +214,13 @@ interface Words {
 }
 
 function nodesApart(
-  { from, to, targets, answersIcmp }: ClusterPair,
+  { from, to, targets, answersIcmp, ports }: ClusterPair,
   back: ClusterPair | undefined,
   own: string,
 ): Words {
   const carrier = carrierOf(to);
-  const how = answersIcmp ? "by anything but ICMP" : "by ICMP or TCP 4240";
+  const tcp = `TCP ${ports ?? healthPortOf(to)}`;
+  const how = answersIcmp ? "by anything but ICMP" : ports === undefined ? "by ICMP" : `by ICMP or ${tcp}`;
   const both = back?.what === "nodes" ? `, nor the other way round (${namedTargets(back.targets)})` : "";
   const where = controlAddress(from, to, targets);
   const control =
@@ -206,8 +231,8 @@ function nodesApart(
   return {
     message: `no agent of ${from.name} reaches any node of ${to.name} at the address by which it is announced (${namedTargets(targets)}) ${how}${both}, and within ${to.name} they are reached: ${path}. ${carrier.usage}, so no traffic of pods passes between ${from.name} and ${to.name}${control}`,
     next: answersIcmp
-      ? `let ${carrier.need} and TCP 4240 pass between the nodes of both clusters, in both directions`
-      : `connect the two networks (VPN, peering, routes), so that the nodes of ${from.name} reach ${addressesOf(targets)}, and the answers come back, with ${carrier.need}, TCP 4240 and ICMP; or give the nodes of ${to.name} InternalIPs that ${from.name} can reach: a peer address or a forwarded port of clustermesh-apiserver carries no traffic of pods`,
+      ? `let ${carrier.need} and ${tcp} pass between the nodes of both clusters, in both directions`
+      : `connect the two networks (VPN, peering, routes), so that the nodes of ${from.name} reach ${addressesOf(targets)}, and the answers come back, with ${carrier.need}, ${tcp} and ICMP; or give the nodes of ${to.name} InternalIPs that ${from.name} can reach: a peer address or a forwarded port of clustermesh-apiserver carries no traffic of pods`,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthPath } from "#harness/model/snapshot.ts";
+import { healthReportOf } from "./health-settings.ts";
 
 type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
 
@@ -14,6 +15,8 @@ export interface Cell {
   readonly ip: string;
   /** What the agent says of it. */
   readonly status: string;
+  /** Whether TCP to the same address says something too. */
+  readonly isTcpJudged: boolean;
 }
 
 /** A node that agents ask for. */
@@ -31,22 +34,26 @@ export function readCells(mesh: MeshSnapshot): { readonly asked: readonly Asked[
   let agents = 0;
   for (const cluster of mesh.clusters) {
     for (const agent of cluster.agents) {
-      if (!agent.health.ok) continue;
+      const report = healthReportOf(mesh, agent);
+      if (report === undefined) continue;
       agents += 1;
-      const { local, nodes } = agent.health.value;
+      const { local, nodes } = report;
       for (const { name, host, endpoint } of nodes) {
         const one = asked.get(name) ?? { cells: [], by: new Set() };
         asked.set(name, one);
         one.by.add(local);
-        const paths: readonly (readonly [Path, HealthPath | undefined, string])[] = [
-          ["host ICMP", host.icmp, host.ip],
-          ["host HTTP", host.http, host.ip],
-          ["endpoint ICMP", endpoint?.icmp, endpoint?.ip ?? ""],
-          ["endpoint HTTP", endpoint?.http, endpoint?.ip ?? ""],
+        const paths: readonly (readonly [Path, HealthPath | undefined, typeof host | undefined])[] = [
+          ["host ICMP", host.icmp, host],
+          ["host HTTP", host.http, host],
+          ["endpoint ICMP", endpoint?.icmp, endpoint],
+          ["endpoint HTTP", endpoint?.http, endpoint],
         ];
-        for (const [path, seen, ip] of paths)
+        for (const [path, seen, at] of paths)
           if (seen !== undefined && seen.status !== "")
-            one.cells.push({ path, from: `${cluster.name}/${agent.node}`, local, ip, status: seen.status });
+            one.cells.push({
+              ...{ path, from: `${cluster.name}/${agent.node}`, local, ip: at?.ip ?? "" },
+              ...{ status: seen.status, isTcpJudged: at?.http !== undefined },
+            });
       }
     }
   }

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { east, west } from "./example-clusters.ts";
 import { cutOffNodes, health } from "./health.ts";
-import { ok, withSettings } from "./healthy-mesh.ts";
+import { meshWith, ok, west as westWithoutHealth, withSettings } from "./healthy-mesh.ts";
+import { unread } from "./unread.ts";
 
 const path = (status: string) => ({ status, latencyNs: 1, lastProbed: "" });
 const [agent] = west.agents;
@@ -130,6 +131,63 @@ test("host policies may filter TCP 4240 where the host firewall is on", () => {
   const hardened = withSettings(reporting(east, { a: {} }), { "enable-host-firewall": "true" });
   const [first] = texts(hardened, reporting(west, { b: { "east/a": "http" } }));
   expect(first).toContain("and policies with a nodeSelector, because the host firewall is on there");
+});
+
+test("the port that was asked is named: of the error, or of the settings", () => {
+  const port = { "cluster-health-port": "9940" };
+  const at = (status: Status) =>
+    texts(
+      withSettings(reporting(east, { a: {} }), port),
+      withSettings(reporting(west, { b: { "east/a": status } }), port),
+    );
+  expect(at("http")).toEqual([expect.stringMatching(/TCP 9940 does not pass.*let TCP 9940 in to east\/a/)]);
+  expect(at("refused")).toEqual([expect.stringContaining("TCP 4240 is refused")]);
+});
+
+test("nodes behind one filter between two clusters are one finding; another cause is its own", () => {
+  const found = texts(
+    reporting(east, {
+      a: { "east/b": "well", "west/c": "http", "west/d": "http" },
+      b: { "east/a": "well", "west/c": "http", "west/d": "http" },
+    }),
+    reporting(west, {
+      c: { "west/d": "well", "east/a": "http", "east/b": "icmp" },
+      d: { "west/c": "well", "east/a": "http" },
+    }),
+  );
+  expect(found).toEqual([
+    expect.stringContaining(
+      "2 of 2 agents of east cannot reach west/c, west/d, and 2 of 2 agents of west cannot reach east/a by host HTTP: ICMP passes",
+    ),
+    expect.stringMatching(/^1 of \d agents \(west\/c\) cannot reach east\/b by host ICMP/),
+  ]);
+});
+
+describe("health checks that are off", () => {
+  const off = { "enable-health-checking": "false" };
+  const withoutEndpoints = { "enable-endpoint-health-checking": "false" };
+  const asking = (status: Status): ClusterSnapshot =>
+    reporting(west, { b: { "east/a": status }, c: { "east/a": status } });
+  const asked = reporting(east, { a: {} });
+
+  test("say nothing of a node, or of its endpoint", () => {
+    expect(texts(withSettings(asked, off), asking("refused"))).toEqual([]);
+    expect(texts(withSettings(asked, withoutEndpoints), asking("endpoint HTTP"))).toEqual([]);
+    expect(texts(withSettings(asked, withoutEndpoints), asking("refused"))).toHaveLength(1);
+  });
+
+  test("may be so by a CiliumNodeConfig", () => {
+    const config = { namespace: "kube-system", name: "edge", selector: {}, defaults: off };
+    expect(texts({ ...asked, nodeConfigs: ok([config]) }, asking("refused"))).toEqual([]);
+  });
+
+  test("have no report that could be read", () => {
+    const of = (found: readonly { readonly message: string }[]): string[] =>
+      found.map((f) => f.message).filter((m) => m.includes("health, agent"));
+    const { config } = withSettings(westWithoutHealth, off);
+    expect(of(unread(meshWith({}, {})))).toHaveLength(2);
+    expect(of(unread(meshWith({}, { config })))).toEqual([expect.stringContaining("of east")]);
+  });
 });
 
 describe("paths that something else explains", () => {

@@ -9,6 +9,7 @@ import { type Asked, type Cell, readCells } from "./health-cells.ts";
 import { hostShutOffs } from "./host-policies.ts";
 import { misaddressedNodes } from "./node-addresses.ts";
 import { nameOf } from "./parts.ts";
+import { sharedFilter, sharedFinding } from "./shared-filters.ts";
 
 const agentsShown = 3;
 
@@ -104,7 +105,7 @@ function explanationOf(
   const what = down.get(node);
   if (what === "node")
     return { cause: "an effect of the node, which is down", next: `bring node ${node} back first` };
-  // The agent answers TCP 4240, and what runs the health endpoint ends with it; the node answers ICMP itself.
+  // The agent answers TCP, and what runs the health endpoint ends with it; the node answers ICMP itself.
   return what === "agent" && !unpinged.has(cell.local)
     ? { cause: "an effect of its agent, which is down", next: `bring the agent of ${node} back first` }
     : undefined;
@@ -155,10 +156,15 @@ function isThere(mesh: MeshSnapshot, node: string): boolean {
 
 function unreachable(mesh: MeshSnapshot, cutOff: boolean): Finding[] {
   const { agents, judged, cut } = judgements(mesh);
-  return judged
+  const found = judged
     .filter((one) => cut.has(one.node) === cutOff)
     .map((one) => (cutOff ? one : withoutCutOff(one, cut)))
-    .flatMap((one) => (one.reported.length === 0 ? [] : [findingFor(mesh, one, agents)]));
+    .filter((one) => one.reported.length > 0);
+  return [...Map.groupBy(found, (one) => sharedFilter(one) ?? one).values()].flatMap((group) => {
+    const [first, ...others] = group;
+    if (first === undefined) return [];
+    return [others.length === 0 ? findingFor(mesh, first, agents) : sharedFinding(mesh, group)];
+  });
 }
 
 /** What a node that no other reaches does not reach either says nothing of the others. */

@@ -1,5 +1,6 @@
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { Difference } from "#harness/semantics/compare.ts";
+import { explainedByEndpointCrds } from "./endpoint-crds.ts";
 import { fullMapsOf } from "./full-maps.ts";
 import { misaddressedNodes } from "./node-addresses.ts";
 import { known, nameOf } from "./parts.ts";
@@ -20,8 +21,10 @@ export function explainedDifferences(mesh: MeshSnapshot): (difference: Differenc
     ),
   );
   const unwritten = new Map(mesh.clusters.map((c) => [nameOf(c), fullReplicas(c)]));
+  const hasNoEndpoints = explainedByEndpointCrds(mesh);
   return (d) => {
     const { place, object, name, kind } = d;
+    if (hasNoEndpoints(d)) return true;
     // One that takes no writes keeps what was deleted, too.
     if (place.hop === "kvstore" || place.hop === "cache") {
       const replicas = unwritten.get(place.cluster);

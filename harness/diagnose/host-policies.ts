@@ -11,10 +11,18 @@ import {
   selectsHost,
 } from "#harness/semantics/host-policies.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { cidrGroupsOf, isMeshed, known, kubectl, nameOf, tunnelPortOf, wholeConfig } from "./parts.ts";
+import { healthReportOf } from "./health-settings.ts";
+import {
+  cidrGroupsOf,
+  healthPortOf,
+  isMeshed,
+  known,
+  kubectl,
+  nameOf,
+  tunnelPortOf,
+  wholeConfig,
+} from "./parts.ts";
 import { wireguardPort } from "./pod-carriers.ts";
-
-const healthPort = 4240;
 
 /** Nodes whose host policies drop what nodes of other clusters must send there, or get from there. */
 interface HostShutOff {
@@ -44,7 +52,9 @@ export const hostShutOffs = oncePer((mesh: MeshSnapshot): HostShutOff[] =>
     const off = ["enable-health-checking", "enable-endpoint-health-checking"].some(
       (k) => settings[k] === "false",
     );
-    const checked = off ? [] : both("TCP", healthPort).flatMap((traffic) => offBy(mesh, cluster, traffic));
+    const checked = off
+      ? []
+      : both("TCP", healthPortOf(cluster)).flatMap((traffic) => offBy(mesh, cluster, traffic));
     // Where nothing passes, health checks are not the trouble.
     const isCarried = ({ nodes, traffic }: HostShutOff): boolean =>
       !carried.some((c) => c.traffic.side === traffic.side && c.nodes.some((n) => nodes.includes(n)));
@@ -125,14 +135,15 @@ function isSeen(
   { node, traffic }: { readonly node: string; readonly traffic: NodeTraffic },
 ): boolean | undefined {
   const own = `${nameOf(cluster)}/`;
-  const isHost = traffic.port === healthPort;
+  const isHost = traffic.port === healthPortOf(cluster);
   const asks = !isHost || traffic.side === "egress";
   const isAsked = !isHost || traffic.side === "ingress";
   const statuses = mesh.clusters
     .flatMap((c) => c.agents)
-    .flatMap(({ health }) => {
-      if (!health.ok) return [];
-      const { local, nodes } = health.value;
+    .flatMap((agent) => {
+      const report = healthReportOf(mesh, agent);
+      if (report === undefined) return [];
+      const { local, nodes } = report;
       const isForeign = (name: string): boolean => !name.startsWith(own);
       const seen =
         local === `${own}${node}`
@@ -161,7 +172,7 @@ function findingFor(mesh: MeshSnapshot, off: HostShutOff): Finding {
     isDenied || !policies.some(namesAddresses)
       ? ""
       : "; CIDRs and the entity world do not mean nodes of the mesh";
-  const isHealth = port === healthPort;
+  const isHealth = port === healthPortOf(cluster);
   const effect = isHealth
     ? `health checks ${from} the nodes of ${peers}${listed} are dropped there`
     : `${port === wireguardPort ? "encrypted" : "tunnelled"} packets ${from} the nodes of ${peers}${listed} are dropped there, so the pods on ${named} and those of ${peers} do not reach each other`;
@@ -194,5 +205,5 @@ function remedy({ cluster, policies, traffic: { side, protocol, port }, isDenied
   const hasRules = Array.isArray(rules);
   const step = { op: "add", path: hasRules ? `${path}/-` : path, value: hasRules ? value : [value] };
   const command = kubectl("", "patch", object, "--type", "json", "-p", JSON.stringify([step]));
-  return `${command}; the mesh needs at least ${protocol} ${port}, TCP ${healthPort} and ICMP with nodes of all clusters, which are the entity remote-node`;
+  return `${command}; the mesh needs at least ${protocol} ${port}, TCP ${healthPortOf(cluster)} and ICMP with nodes of all clusters, which are the entity remote-node`;
 }

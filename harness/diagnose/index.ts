@@ -9,6 +9,7 @@ import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
+import { endpointCrds } from "./endpoint-crds.ts";
 import { withoutAddresses } from "./exhausted-nodes.ts";
 import { fullMaps } from "./full-maps.ts";
 import { headlessServices } from "./headless-services.ts";
@@ -17,6 +18,7 @@ import { heldState } from "./held-state.ts";
 import { hostPolicies } from "./host-policies.ts";
 import { knownDefects } from "./known-defects.ts";
 import { l2Announcements } from "./l2-announcements.ts";
+import { leftAloneServices } from "./left-alone-services.ts";
 import { leftovers } from "./leftovers.ts";
 import { loggedRefusals } from "./logged-refusals.ts";
 import { namespaces } from "./namespaces.ts";
@@ -37,6 +39,7 @@ import { serviceAddresses } from "./service-addresses.ts";
 import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
 import { settings } from "./settings.ts";
+import { sharedDnsServices } from "./shared-dns-services.ts";
 import { shutOff } from "./shut-off.ts";
 import { sizes } from "./sizes.ts";
 import { sourceRanges } from "./source-ranges.ts";
@@ -65,6 +68,7 @@ export const layers: readonly Layer[] = [
   underlay,
   settings,
   runningSettings,
+  endpointCrds,
   unlabelledIdentities,
   wireguardKeys,
   sizes,
@@ -93,11 +97,13 @@ export const layers: readonly Layer[] = [
   unmanagedPods,
   heldState,
   leftovers,
+  leftAloneServices,
   targetPorts,
   headlessServices,
   uncreatedPods,
   services,
   serviceDefinitions,
+  sharedDnsServices,
   podStarts,
   policies,
   policyRules,

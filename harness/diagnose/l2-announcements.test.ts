@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Announcements, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
+import type { Announcements, BgpAdvert, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { causesOf, east, meshWith, ok, remote, service, west, withSettings } from "./healthy-mesh.ts";
@@ -155,4 +155,47 @@ test("is suspect where the peer is connected, and nothing where something answer
   ]);
   expect(found(of, contacting(false, "connect: connection refused"))).toEqual([]);
   expect(found(of, { kvstoreMesh: east.kvstoreMesh })).toEqual([]);
+});
+
+describe("where the BGP control plane announces", () => {
+  const advert = (over: Partial<BgpAdvert> = {}): BgpAdvert => ({
+    ...{ title: "CiliumBGPAdvertisement services", selector: { matchLabels: { bgp: "advertise" } } },
+    loadBalancerIps: true,
+    ...over,
+  });
+  const byBgp = (
+    bgp: readonly BgpAdvert[] | undefined,
+    { settings = {}, policies }: { settings?: Record<string, string>; policies?: L2Policy[] } = {},
+  ): Partial<ClusterSnapshot> =>
+    announcing(
+      { ...(bgp === undefined ? {} : { bgp: [...bgp] }), ...(policies === undefined ? {} : { policies }) },
+      { config: withSettings(west, { "enable-bgp-control-plane": "true", ...settings }).config },
+    );
+
+  test("a service that no advertisement selects is named, with the label that it lacks", () => {
+    const [first] = found(byBgp([advert()]));
+    expect(first).toMatchObject({ severity: "broken", cluster: "west" });
+    expect(first?.message).toContain(
+      "no CiliumBGPAdvertisement or CiliumBGPPeeringPolicy selects the service (CiliumBGPAdvertisement services)",
+    );
+    const commands = first === undefined ? [] : remedyCommands(first, ["east", "west"]);
+    expect(commands.map((c) => c.text)).toEqual([
+      "kubectl -n kube-system label --overwrite service/clustermesh-apiserver bgp=advertise",
+    ]);
+    expect(found(byBgp([]))[0]?.next).toContain("create a CiliumBGPAdvertisement");
+    const ofClusterIps = advert({
+      selector: { matchLabels: { "k8s-app": "clustermesh-apiserver" } },
+      loadBalancerIps: false,
+    });
+    expect(found(byBgp([ofClusterIps]))[0]?.message).toContain("lack LoadBalancerIP");
+  });
+
+  test("one that is selected, or may be, or that L2 announces, is no finding", () => {
+    const own = { matchLabels: { "k8s-app": "clustermesh-apiserver" } };
+    expect(found(byBgp([advert(), advert({ selector: own })]))).toEqual([]);
+    expect(found(byBgp(undefined, { policies: [] }))).toEqual([]);
+    const settings = { "enable-l2-announcements": "true" };
+    expect(found(byBgp([advert()], { settings, policies: [policy()] }))).toEqual([]);
+    expect(found(byBgp([advert()], { settings }))).toEqual([]);
+  });
 });

@@ -1,12 +1,14 @@
 import { oncePer } from "#harness/lib/once-per.ts";
 import { shortList } from "#harness/lib/short-list.ts";
-import type { Announcements, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
+import type { Announcements, BgpAdvert, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, NodeState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import {
   announcesOn,
   consideredDevices,
   leaseOf,
+  missingLabels,
+  notAdvertised,
   selectsNode,
   selectsService,
 } from "#harness/semantics/announcements.ts";
@@ -19,16 +21,22 @@ import { helmUpgrade, patch } from "./repairs.ts";
 const app = "clustermesh-apiserver";
 
 /**
- * Addresses of clustermesh-apiserver for which no node answers, because of Cilium's L2 announcements: a node is elected
- * among all that a policy selects, whether it has a device of `interfaces` or not, and answers on those that it has
- * (`desiredEntries`, pkg/l2announcer/l2announcer.go@1.20.2; https://github.com/davealtena/homelab/pull/1078).
+ * Addresses of clustermesh-apiserver for which no node answers, because of Cilium's announcements. By BGP: nothing selects
+ * the service (`getServiceAFPaths`, pkg/bgp/manager/reconciler/service.go@1.20.2). By L2: a node is elected among all that
+ * a policy selects, whether it has a device of `interfaces` or not, and answers on those that it has (`desiredEntries`,
+ * pkg/l2announcer/l2announcer.go@1.20.2; https://github.com/davealtena/homelab/pull/1078).
  */
 export const l2Announcements = oncePer((mesh: MeshSnapshot): Finding[] =>
   mesh.clusters.flatMap((cluster) => {
     const { announcements } = cluster;
     if (announcements?.ok !== true || wholeConfig(cluster) === undefined) return [];
+    const { policies, bgp, ...rest } = announcements.value;
     return announcedServices(cluster).flatMap((service) => {
-      const reason = reasonOf({ cluster, service, ...announcements.value });
+      const judged = { cluster, service, policies: policies ?? [], ...rest };
+      const byL2 = policies === undefined ? undefined : reasonOf(judged);
+      const reason = isOn(cluster, bgpKey)
+        ? reasonOfBgp(judged, { adverts: bgp, areRead: policies !== undefined })
+        : byL2;
       return reason === undefined ? [] : unanswered(mesh, { cluster, service, reason });
     });
   }),
@@ -36,16 +44,26 @@ export const l2Announcements = oncePer((mesh: MeshSnapshot): Finding[] =>
 
 const settingsOf = (cluster: ClusterSnapshot): Readonly<Record<string, string>> => wholeConfig(cluster) ?? {};
 
-/** Those with an address of LB IPAM that only L2 announcements may announce: no class of another, and no BGP. */
+const bgpKey = "enable-bgp-control-plane";
+const l2Key = "enable-l2-announcements";
+const isOn = (cluster: ClusterSnapshot, key: string): boolean => settingsOf(cluster)[key] === "true";
+
+/** Classes of Cilium itself, by what is on. */
+const classesOf = (cluster: ClusterSnapshot): readonly (string | undefined)[] => [
+  undefined,
+  ...(isOn(cluster, bgpKey) ? ["io.cilium/bgp-control-plane"] : ["io.cilium/l2-announcer"]),
+];
+
+/** Those with an address of LB IPAM that only Cilium's announcements may announce: no class of another. */
 function announcedServices(cluster: ClusterSnapshot): ServiceState[] {
-  if (settingsOf(cluster)["enable-bgp-control-plane"] === "true") return [];
+  const classes = classesOf(cluster);
   return known(cluster.services).filter(
     ({ name, selector, type, loadBalancerIp, balancer }) =>
       (name === app || selector["k8s-app"] === app) &&
       type === "LoadBalancer" &&
       loadBalancerIp !== "" &&
       balancer?.isFromCilium === true &&
-      [undefined, "io.cilium/l2-announcer"].includes(balancer.className),
+      classes.includes(balancer.className),
   );
 }
 
@@ -55,7 +73,8 @@ interface Reason {
   readonly next: string;
 }
 
-interface Judged extends Announcements {
+interface Judged extends Pick<Announcements, "leases"> {
+  readonly policies: readonly L2Policy[];
   readonly cluster: ClusterSnapshot;
   readonly service: ServiceState;
 }
@@ -68,15 +87,35 @@ function reasonOf(judged: Judged): Reason | undefined {
   if (policies.some((p) => selectsService(p, service) === undefined)) return undefined;
   const naming = policies.filter((p) => selectsService(p, service) === true);
   const selecting = naming.filter((p) => p.loadBalancerIps);
-  const isOn = settingsOf(cluster)["enable-l2-announcements"] === "true";
+  const isL2On = isOn(cluster, l2Key);
   const [first] = selecting;
-  if (first === undefined) return isOn ? withoutPolicy(service, naming) : undefined;
-  if (!isOn)
+  if (first === undefined) return isL2On ? withoutPolicy(service, naming) : undefined;
+  if (!isL2On)
     return {
       why: `${titleOf(first)} selects the service, and enable-l2-announcements is off in cilium-config`,
       next: helmUpgrade(cluster, "l2announcements.enabled=true"),
     };
   return onNodes(judged, selecting);
+}
+
+/** Where BGP is on, and L2 announcements are off or mean other services. */
+function reasonOfBgp(
+  { cluster, service, policies }: Judged,
+  { adverts, areRead }: { readonly adverts: readonly BgpAdvert[] | undefined; readonly areRead: boolean },
+): Reason | undefined {
+  if (adverts === undefined) return undefined;
+  const isByL2 = !areRead || policies.some((p) => selectsService(p, service) !== false);
+  if (isOn(cluster, l2Key) && isByL2) return undefined;
+  const why = notAdvertised(adverts, service);
+  if (why === undefined) return undefined;
+  const labels = missingLabels(adverts);
+  return {
+    why,
+    next:
+      labels.length === 0
+        ? `create a CiliumBGPAdvertisement of type Service with addresses LoadBalancerIP whose selector matches service ${service.namespace}/${service.name}, or correct that of an existing one`
+        : `${kubectl(service.namespace, "label", "--overwrite", `service/${service.name}`, ...labels)}; to keep it, set clustermesh.apiserver.service.labels in the Helm values too`,
+  };
 }
 
 /** It has an address of LB IPAM, which announces nothing itself. */

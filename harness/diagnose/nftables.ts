@@ -2,8 +2,9 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthPath } from "#harness/model/snapshot.ts";
 import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
+import { healthReportOf, healthSettingsOf } from "./health-settings.ts";
 import { settingsOf } from "./node-settings.ts";
-import { nameOf } from "./parts.ts";
+import { healthPortOf, nameOf } from "./parts.ts";
 import { onNode } from "./repairs.ts";
 
 /** A path that does not work, and what a firewall must let in for it. Source: Cilium's System Requirements. */
@@ -55,13 +56,12 @@ const refusesAll = ({ text }: FirewallRule): boolean =>
 /** What the agents of other nodes cannot reach of a node. */
 function blockedTo(mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string): Blocked[] {
   const name = `${nameOf(cluster)}/${node}`;
-  const reports = mesh.clusters.flatMap((c) =>
-    c.agents.flatMap((a) => (a.health.ok ? [a.health.value] : [])),
-  );
+  const reports = mesh.clusters.flatMap((c) => c.agents.flatMap((a) => healthReportOf(mesh, a) ?? []));
   const seen = reports.filter((r) => r.local !== name).flatMap((r) => r.nodes.filter((n) => n.name === name));
   const fails = (path: HealthPath | undefined): boolean => path !== undefined && path.status !== "";
   const settings = settingsOf(cluster);
   const port = settings === undefined ? undefined : tunnelPort(settings);
+  const healthPort = healthSettingsOf(mesh, name)?.port ?? healthPortOf(cluster);
   const hostHttp = seen.some((n) => fails(n.host.http));
   const hostIcmp = seen.some((n) => fails(n.host.icmp));
   const endpoint = seen.some((n) => fails(n.endpoint?.http) || fails(n.endpoint?.icmp));
@@ -69,7 +69,9 @@ function blockedTo(mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string): 
     ...(endpoint && port !== undefined
       ? [{ what: `the tunnel (UDP ${port})`, match: ["udp", "dport", String(port)] }]
       : []),
-    ...(hostHttp ? [{ what: "TCP 4240 (health checks)", match: ["tcp", "dport", "4240"] }] : []),
+    ...(hostHttp
+      ? [{ what: `TCP ${healthPort} (health checks)`, match: ["tcp", "dport", String(healthPort)] }]
+      : []),
     ...(hostIcmp ? [{ what: "ICMP (health checks)", match: ["icmp", "type", "echo-request"] }] : []),
   ];
 }

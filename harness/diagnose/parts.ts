@@ -9,7 +9,7 @@ import type {
   ServiceState,
   SliceState,
 } from "#harness/model/mesh-snapshot.ts";
-import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
+import { healthPort, tunnelPort } from "#harness/semantics/mesh-settings.ts";
 
 /** A part's value, or nothing if it was not collected or could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]> | undefined): readonly T[] {
@@ -45,6 +45,10 @@ export const tunnelPortOf = (cluster: ClusterSnapshot): number | undefined =>
     settings: cluster.config.ok ? cluster.config.value : {},
     version: versionOf(cluster),
   });
+
+/** The TCP port at which its agents, and health endpoints, answer health checks. */
+export const healthPortOf = ({ config }: Pick<ClusterSnapshot, "config">): number =>
+  healthPort({ settings: config.ok ? config.value : {} });
 
 /** Where Cilium is installed. */
 export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>

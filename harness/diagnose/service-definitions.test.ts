@@ -53,6 +53,17 @@ test.each([
   );
 });
 
+test("a mark among the labels is read by nobody", () => {
+  const labelled = service({ annotations: {}, labels: { "service.cilium.io/global": "true" } });
+  expect(between([labelled], [labelled])).toEqual([
+    ...["east", "west"].map(
+      (name) =>
+        `service-annotation-value suspect: service shop/cart of ${name}: label service.cilium.io/global: "true" has no effect: Cilium reads annotations, and not labels`,
+    ),
+    expect.stringContaining("service-global-nowhere suspect"),
+  ]);
+});
+
 test("an affinity that older versions do not understand leaves remote backends out", () => {
   const one = service({
     annotations: { "service.cilium.io/global": "true", "service.cilium.io/affinity": "nearest" },

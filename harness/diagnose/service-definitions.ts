@@ -75,12 +75,12 @@ function withoutAny({ cluster, service }: ServiceSide, globals: readonly Service
     : `its clients in ${cluster.name} have no backend: no ready pod of its own, and those of ${sharing.map((g) => g.cluster.name).join(" and ")} are not used`;
 }
 
-/** Annotations that this version does not understand, or reads otherwise than they look. */
+/** Annotations that this version does not understand, or reads otherwise than they look, and labels in their place. */
 function values(side: ServiceSide, globals: readonly ServiceSide[]): Finding[] {
   const { cluster, service } = side;
   const version = versionOf(cluster);
   const dead = withoutAny(side, globals);
-  return annotationFaults(service.annotations, version).map(({ of, what, next }) => {
+  return annotationFaults(service, version).map(({ of, what, next }) => {
     const decides = of === annotation.global && dead !== undefined;
     const message = `service ${keyOf(service)} of ${cluster.name}: ${what}`;
     const repair = decides ? `${next}; to use them: ${marked(side, annotation.global)}` : next;

@@ -18,6 +18,7 @@ test.each([
   ["tunnel-port", { "tunnel-port": "8473" }, "east 8472, west 8473", "broken"],
   ["underlay-protocol", { "underlay-protocol": "ipv6" }, "east ipv4, west ipv6", "broken"],
   ["encryption", { "enable-wireguard": "true" }, "east none, west wireguard", "broken"],
+  ["cluster-health-port", { "cluster-health-port": "9940" }, "east 4240, west 9940", "broken"],
   ["labels", { labels: "k8s:app" }, "east the default, west k8s:app", "suspect"],
   ["mtu", { mtu: "1400" }, "east automatic, west 1400", "suspect"],
   [
@@ -53,6 +54,11 @@ test("a tunnel's settings do not matter where nothing is tunnelled, and defaults
   expect(
     against(withSettings(west, { "tunnel-port": "8472", mtu: "0", "underlay-protocol": "auto" })),
   ).toEqual([]);
+});
+
+test("the port of health checks does not matter where there are none", () => {
+  const off = { "cluster-health-port": "9940", "enable-health-checking": "false" };
+  expect(against(withSettings(west, off))).toEqual([]);
 });
 
 test("every setting has a source", () => {
@@ -116,6 +122,17 @@ test("a native routing CIDR must cover the pods of the others", () => {
   ];
   expect(settings({ clusters })).toMatchObject([
     { id: "native-routing-cidr", cluster: "east", message: expect.stringContaining("10.2.0.0/24 of west") },
+  ]);
+});
+
+test("what ip-masq-agent leaves alone by default is not masqueraded; interfaces leave a doubt", () => {
+  const native = { "routing-mode": "native", "ipv4-native-routing-cidr": "10.1.0.0/16" };
+  const wide = withSettings(west, { ...native, "ipv4-native-routing-cidr": "10.0.0.0/8" });
+  const of = (over: Record<string, string>) =>
+    settings({ clusters: [withSettings(east, { ...native, ...over }), wide] });
+  expect(of({ "enable-ip-masq-agent": "true" })).toEqual([]);
+  expect(of({ "egress-masquerade-interfaces": "eth1" })).toMatchObject([
+    { id: "native-routing-cidr", severity: "suspect" },
   ]);
 });
 

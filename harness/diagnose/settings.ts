@@ -1,7 +1,7 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { masqueraded } from "#harness/semantics/masquerading.ts";
 import {
-  masqueraded,
   type SettingDifference,
   settingDifferences,
   wrongId,
@@ -177,14 +177,16 @@ function nativeRouting(mesh: MeshSnapshot): Finding[] {
           : masqueraded(
               own,
               known(peer.ciliumNodes).flatMap((n) => n.podCidrs),
+              { ofNodes: known(cluster.nodeConfigs).flatMap((c) => Object.keys(c.defaults)) },
             );
       if (outside === undefined) return [];
-      const { range, cidrs } = outside;
+      const { range, cidrs, unless } = outside;
       return [
         findingOf("native-routing-cidr", {
+          severity: unless === undefined ? "broken" : "suspect",
           cluster: cluster.name,
           subject: `native routing CIDR of ${cluster.name}`,
-          message: `ipv4-native-routing-cidr ${range} of ${cluster.name} does not cover pod CIDR ${cidrs[0]} of ${peer.name}: packets to its pods are masqueraded`,
+          message: `ipv4-native-routing-cidr ${range} of ${cluster.name} does not cover pod CIDR ${cidrs[0]} of ${peer.name}: packets to its pods are masqueraded${unless === undefined ? "" : `, unless ${unless}`}`,
           next: `set ipv4NativeRoutingCIDR of ${cluster.name} to a range that covers the pods of all clusters`,
         }),
       ];

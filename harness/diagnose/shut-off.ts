@@ -4,7 +4,7 @@ import { withGroups } from "#harness/semantics/cidr-groups.ts";
 import type { Side } from "#harness/semantics/default-deny.ts";
 import { letsIn, type PolicySubject, selectsFor } from "#harness/semantics/shut-off.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { cidrGroupsOf, ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { cidrGroupsOf, ciliumNamespace, healthPortOf, known, kubectl, nameOf } from "./parts.ts";
 
 const appLabel = { "k8s-app": "clustermesh-apiserver" };
 
@@ -108,7 +108,10 @@ function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObje
   };
   const clusterwide = policies.filter((p) => p.kind === "CiliumClusterwideNetworkPolicy");
   return (["ingress", "egress"] as const).flatMap((side) => {
-    const all = closing({ cluster, policies: clusterwide }, subject, { side, ports: [4240] });
+    const all = closing({ cluster, policies: clusterwide }, subject, {
+      side,
+      ports: [healthPortOf(cluster)],
+    });
     const [first] = all;
     if (first === undefined) return [];
     return [

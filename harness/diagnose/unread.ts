@@ -4,6 +4,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { AgentState, ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { withoutAgent } from "#harness/semantics/agents.ts";
 import { undecidedOf } from "#harness/semantics/mesh-differences.ts";
+import { healthSettingsOf } from "./health-settings.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
 /**
@@ -12,7 +13,7 @@ import { known, nameOf, unseenPeers } from "./parts.ts";
  */
 export function unread(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) => [
-    ...partsOf(cluster).flatMap(([what, part]) =>
+    ...partsOf(mesh, cluster).flatMap(([what, part]) =>
       part.ok || part.absent === true ? [] : [unreadPart(cluster, what, part.why)],
     ),
     ...known(cluster.unreadFiles ?? { ok: true, value: [] }).map(({ what, why, next }) =>
@@ -76,7 +77,11 @@ function unreadAgents(cluster: ClusterSnapshot): Finding[] {
   ];
 }
 
-function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
+/** Whether a part of an agent is not there by the settings of its node. */
+const isOff = (mesh: MeshSnapshot, cluster: ClusterSnapshot, node: string, part: string): boolean =>
+  part === "health" && healthSettingsOf(mesh, `${nameOf(cluster)}/${node}`)?.isOn === false;
+
+function partsOf(mesh: MeshSnapshot, cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
   const { config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints } = cluster;
   const { ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble } = cluster;
   const { namespaces, ciliumIdentities, serviceExports, kvstore, sizes, kvstoreMeshWords } = cluster;
@@ -89,7 +94,9 @@ function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[]
     // Absent in evidence of earlier versions.
     ...later.flatMap(([name, part]) => (part === undefined ? [] : [[name, part] as const])),
     ...cluster.agents.flatMap(({ node, ...parts }) =>
-      Object.entries(parts).map(([name, part]) => [`${name}, agent on ${node},`, part] as const),
+      Object.entries(parts)
+        .filter(([name]) => !isOff(mesh, cluster, node, name))
+        .map(([name, part]) => [`${name}, agent on ${node},`, part] as const),
     ),
     ...cluster.nodeStates.map((n) => [`firewall of node ${n.node}`, n.rules] as const),
   ];
@@ -145,7 +152,9 @@ function missingParts(mesh: MeshSnapshot, cluster: ClusterSnapshot): (readonly [
     ...cluster.agents
       .filter((a) => a.remotes.ok || a.remotes.absent === true)
       .flatMap((agent) =>
-        expectedOfAgents.flatMap((name) => list(`${name}, agent on ${agent.node},`, agent[name])),
+        expectedOfAgents
+          .filter((name) => !isOff(mesh, cluster, agent.node, name))
+          .flatMap((name) => list(`${name}, agent on ${agent.node},`, agent[name])),
       ),
   ];
 }

@@ -22,7 +22,7 @@ import { readPrograms } from "#harness/cilium/agent/programs.ts";
 import { readStartedWith, readTunnelDevices } from "#harness/cilium/agent/running.ts";
 import { readTroubleLog } from "#harness/cilium/agent/trouble-log.ts";
 import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
-import { announcementsOf, l2PolicyState, leaseState } from "#harness/cilium/announcements.ts";
+import { announcementsIn } from "#harness/cilium/announcements.ts";
 import {
   cidrGroupState,
   ciliumEndpointStates,
@@ -150,12 +150,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       },
     ]),
     loadBalancerPools: read("loadbalancerpools.json", (text) => parsed(text, z.array(z.unknown())).length),
-    announcements: optional(
-      announcementsOf(
-        objects("ciliuml2announcementpolicies.json", (o) => [l2PolicyState(o)]),
-        objects("leases.json", (o) => [leaseState(o)]),
-      ),
-    ),
+    announcements: optional(announcementsIn(objects)),
     peers: read("peers.json", (text) => parsed(text, peersSchema)),
     kvstoreMesh: ofReplicas(files, "kvstoremesh-status.json", parseKvstoreMeshes),
     kvstoreMeshTrouble: ofReplicas(files, "kvstoremesh-troubleshoot.txt", readTroubleshoot),

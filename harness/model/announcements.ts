@@ -29,12 +29,24 @@ export type L2Policy = Infer<typeof l2PolicySchema>;
 const leaseSchema = z.object({ namespace: z.string(), name: z.string(), holder: z.string() });
 export type LeaseState = Infer<typeof leaseSchema>;
 
+const bgpAdvertSchema = z.object({
+  /** `CiliumBGPAdvertisement services`. */
+  title: z.string(),
+  /** Without one, no service is selected. */
+  selector,
+  /** Whether it announces addresses of load balancers. */
+  loadBalancerIps: z.boolean(),
+});
+/** What BGP announces of services: by a CiliumBGPAdvertisement, or a virtual router of a CiliumBGPPeeringPolicy. */
+export type BgpAdvert = Infer<typeof bgpAdvertSchema>;
+
 export const announcementsSchema = z.object({
-  policies: z.array(l2PolicySchema),
-  /** Absent where they were not read. */
+  /** Of L2 announcements. Absent where they were not read, as the two below. */
+  policies: z.array(l2PolicySchema).exactOptional(),
+  bgp: z.array(bgpAdvertSchema).exactOptional(),
   leases: z.array(leaseSchema).exactOptional(),
 });
-/** What Cilium's L2 announcements are decided by. */
+/** What Cilium's announcements, by L2 or BGP, are decided by. */
 export type Announcements = Infer<typeof announcementsSchema>;
 
 export const deviceSchema = z.object({

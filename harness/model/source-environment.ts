@@ -75,6 +75,8 @@ const fieldClusterSchema = z.strictObject({
   podNetwork: podNetworkSchema,
   serviceCidrs: z.array(z.string()),
   kernel: z.string().exactOptional(),
+  /** NodePorts that its API server gives out, where a file says so: `30000-32767`. */
+  nodePortRange: z.string().exactOptional(),
   controlPlanes: z.number(),
   workers: z.number(),
   /** Addresses of its nodes. */

@@ -1,7 +1,9 @@
-import type { L2Policy, NodeDevice } from "#harness/model/announcements.ts";
+import { isMapping, mappingsIn, textsIn } from "#harness/lib/value-at.ts";
+import type { BgpAdvert, L2Policy, NodeDevice } from "#harness/model/announcements.ts";
 import { labelsMatch } from "./policy-model.ts";
 
-// Which services, nodes and devices a CiliumL2AnnouncementPolicy means: pkg/l2announcer/l2announcer.go@1.20.2.
+// Which services, nodes and devices a CiliumL2AnnouncementPolicy means: pkg/l2announcer/l2announcer.go@1.20.2. Which
+// services BGP announces: pkg/bgp/manager/reconciler/service.go@1.20.2.
 
 /** Undefined where the selector cannot be judged. */
 function matches(
@@ -24,11 +26,69 @@ interface Named {
 
 /** By its labels, and two of its own for its name and namespace (`svcAndMetaLabels`). */
 export const selectsService = ({ serviceSelector }: L2Policy, service: Named): boolean | undefined =>
-  matches(serviceSelector, {
-    ...service.labels,
-    "io.kubernetes.service.namespace": service.namespace,
-    "io.kubernetes.service.name": service.name,
+  matches(serviceSelector, labelsOf(service));
+
+const labelsOf = (service: Named): Readonly<Record<string, string>> => ({
+  ...service.labels,
+  "io.kubernetes.service.namespace": service.namespace,
+  "io.kubernetes.service.name": service.name,
+});
+
+/** By the same labels (`serviceLabelSet`); without a selector, none. Undefined where it cannot be judged. */
+const advertises = ({ selector }: BgpAdvert, service: Named): boolean | undefined =>
+  selector === undefined ? false : matches(selector, labelsOf(service));
+
+interface BgpObject {
+  readonly kind: string;
+  readonly name: string;
+  readonly spec: unknown;
+}
+
+const fieldOf = (value: unknown, key: string): unknown => (isMapping(value) ? value[key] : undefined);
+
+/**
+ * What an object lets BGP announce of services: a CiliumBGPAdvertisement (Cilium 1.16 and later), or a
+ * CiliumBGPPeeringPolicy (up to 1.19), whose default is the address of the load balancer.
+ */
+export function bgpAdverts({ kind, name, spec }: BgpObject): BgpAdvert[] {
+  const advert = (selector: unknown, addresses: readonly string[]): BgpAdvert => ({
+    title: `${kind} ${name}`,
+    ...(isMapping(selector) ? { selector } : {}),
+    loadBalancerIps: addresses.includes("LoadBalancerIP"),
   });
+  if (kind === "CiliumBGPPeeringPolicy")
+    return mappingsIn(fieldOf(spec, "virtualRouters")).map(({ serviceSelector, serviceAdvertisements }) =>
+      advert(
+        serviceSelector,
+        serviceAdvertisements === undefined ? ["LoadBalancerIP"] : textsIn(serviceAdvertisements),
+      ),
+    );
+  return mappingsIn(fieldOf(spec, "advertisements"))
+    .filter((a) => a.advertisementType === "Service")
+    .map((a) => advert(a.selector, textsIn(fieldOf(a.service, "addresses"))));
+}
+
+/** Labels by which the first that selects by labels alone would select a service. */
+export function missingLabels(adverts: readonly BgpAdvert[]): readonly string[] {
+  for (const { selector, loadBalancerIps } of adverts) {
+    const labels = fieldOf(selector, "matchLabels");
+    const hasMore = mappingsIn(fieldOf(selector, "matchExpressions")).length > 0;
+    const pairs = loadBalancerIps && !hasMore && isMapping(labels) ? Object.entries(labels) : [];
+    if (pairs.length > 0 && pairs.every(([key]) => !key.startsWith("io.kubernetes.service.")))
+      return pairs.map(([key, value]) => `${key}=${String(value)}`);
+  }
+  return [];
+}
+
+/** Why BGP announces no address of a load balancer of a service; undefined where it does, or may. */
+export function notAdvertised(adverts: readonly BgpAdvert[], service: Named): string | undefined {
+  const selecting = adverts.filter((a) => advertises(a, service) !== false);
+  const [first] = selecting;
+  if (selecting.some((a) => a.loadBalancerIps || advertises(a, service) === undefined)) return undefined;
+  if (first !== undefined) return `${first.title} selects the service, and its addresses lack LoadBalancerIP`;
+  const titles = [...new Set(adverts.map((a) => a.title))];
+  return `no CiliumBGPAdvertisement or CiliumBGPPeeringPolicy selects the service${titles.length === 0 ? "" : ` (${titles.join(", ")})`}, so BGP announces nothing of it`;
+}
 
 export const selectsNode = (
   { nodeSelector }: L2Policy,

@@ -114,7 +114,12 @@ export function sharesNamespace(objects: ClusterObjects, what: keyof typeof filt
   return (namespace) => namespace !== undefined && shared.has(namespace);
 }
 
-const proxyNameLabel = "service.kubernetes.io/service-proxy-name";
+/** Of a service that another program serves in place of Cilium or kube-proxy. */
+export const proxyNameLabel = "service.kubernetes.io/service-proxy-name";
+/** The only value of it that agents, operator and clustermesh-apiserver read; without one, only services without the label. */
+export const proxyNameSetting = "k8s-service-proxy-name";
+/** Of a service that nobody serves by its ClusterIP, whatever its value. */
+export const headlessLabel = "service.kubernetes.io/headless";
 
 /**
  * Cilium handles services, and their EndpointSlices, of its own proxy name only (`serviceListLabelSelector`,
@@ -124,11 +129,11 @@ export function isHandled(
   labels: Readonly<Record<string, string>>,
   settings: ClusterObjects["settings"],
 ): boolean {
-  const own = settings["k8s-service-proxy-name"];
+  const own = settings[proxyNameSetting];
   const name = labels[proxyNameLabel];
   return own === undefined || own === "" ? name === undefined : name === own;
 }
 
 /** `isHeadless`, operator/watchers/service_sync.go:274@1.20.2 and pkg/loadbalancer/reflectors/conversions.go:59@1.20.2. */
 export const isHeadless = ({ labels = {}, clusterIp }: Pick<ServiceState, "labels" | "clusterIp">): boolean =>
-  "service.kubernetes.io/headless" in labels || clusterIp.toLowerCase() === "none";
+  headlessLabel in labels || clusterIp.toLowerCase() === "none";

@@ -1,8 +1,9 @@
-// Values that no schema refuses, and with which nothing works: ports that are none, and CIDRs that are none.
+// Values that no schema refuses, and with which nothing works: ports and CIDRs that are none, and peers' addresses.
 import { networkOf } from "#harness/lib/cidr.ts";
-import { isMapping, mappingsIn, valueAt } from "#harness/lib/value-at.ts";
+import { valueAt } from "#harness/lib/value-at.ts";
 import type { Refusal, Values } from "./chart-rules.ts";
 import { isReplaced, leavesNamed } from "./chart-values.ts";
+import { peerRules } from "./peer-values.ts";
 
 const largestPort = 65_535;
 
@@ -28,27 +29,6 @@ const ofPort = (path: string): Refusal => ({
     ? { by: "agents", source: "flags.Uint16, pkg/datapath/tunnel/tunnel.go:309 of 1.20.2" }
     : { by: "nothing", source: "ports of TCP and UDP have 16 bits" }),
 });
-
-/** The peers of `clustermesh.config.clusters`, which is a list or a mapping. */
-const peersIn = (value: unknown): readonly (readonly [name: string, port: unknown])[] =>
-  isMapping(value)
-    ? Object.entries(value).map(([name, peer]) => [name, isMapping(peer) ? peer.port : undefined])
-    : mappingsIn(value).map((peer) => [String(peer.name), peer.port]);
-
-const ofPeers: Refusal = {
-  path: "clustermesh.config.clusters",
-  charts: "*",
-  refuses: (value) => peersIn(value).some(([, port]) => isNoPort(port)),
-  shown: (value) =>
-    peersIn(value)
-      .filter(([, port]) => isNoPort(port))
-      .map(([name, port]) => `port ${String(port)} of ${name}`)
-      .join(", "),
-  wants: aPort,
-  remedy: "write the port at which the peer's clustermesh-apiserver is reached",
-  by: "nothing",
-  source: "ports of TCP and UDP have 16 bits",
-};
 
 type Family = "4" | "6";
 
@@ -95,7 +75,7 @@ const isOn =
 
 export const impossible: readonly Refusal[] = [
   ...leavesNamed(/(^p|P)ort$/).map(ofPort),
-  ofPeers,
+  ...peerRules,
   ...(["4", "6"] as const).flatMap((family) => [
     ofCidr(`ipam.operator.clusterPoolIPv${family}PodCIDRList`, family, {
       by: "operator",

@@ -1,11 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  type ClusterSettings,
-  isToleratedId,
-  masqueraded,
-  settingDifferences,
-  wrongId,
-} from "./mesh-settings.ts";
+import { type ClusterSettings, isToleratedId, settingDifferences, wrongId } from "./mesh-settings.ts";
 
 const cluster = (
   name: string,
@@ -36,18 +30,6 @@ test("the old key counts for the versions that read it", () => {
   expect(differing(cluster("c1", geneve, "1.14.4"), cluster("c2", geneve))).toEqual([
     "tunnel-protocol: c1 geneve, c2 vxlan",
   ]);
-});
-
-test("packets outside the range of native routing are masqueraded", () => {
-  const native = { "routing-mode": "native", "ipv4-native-routing-cidr": "10.1.0.0/16" };
-  const cidrs = ["10.1.2.0/24", "10.0.0.0/8", "10.2.0.0/24", "fd00::/64"];
-  expect(masqueraded(cluster("c1", native), cidrs)).toEqual({
-    range: "10.1.0.0/16",
-    cidrs: ["10.0.0.0/8", "10.2.0.0/24"],
-  });
-  expect(masqueraded(cluster("c1", native), ["10.1.2.0/24"])).toBeUndefined();
-  expect(masqueraded(cluster("c1", { ...native, "routing-mode": "tunnel" }), cidrs)).toBeUndefined();
-  expect(masqueraded(cluster("c1", { ...native, "enable-ipv4-masquerade": "false" }), cidrs)).toBeUndefined();
 });
 
 test("patterns of identity-relevant labels are compared as sets", () => {

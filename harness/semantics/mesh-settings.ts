@@ -1,5 +1,4 @@
 import semver from "semver";
-import { contains, parseCidr } from "#harness/lib/cidr.ts";
 
 /** Settings of one cluster: cilium-config, and the version of its agents. */
 export interface ClusterSettings {
@@ -81,6 +80,14 @@ function identityLabels({ settings }: ClusterSettings): string {
   return patterns.size === 0 ? "the default" : [...patterns].toSorted().join(" ");
 }
 
+/** Whether agents ask and answer health checks (`enable-health-checking`; on by default, pkg/defaults/defaults.go@1.20.2). */
+export const isHealthChecked = ({ settings }: Pick<ClusterSettings, "settings">): boolean =>
+  settings["enable-health-checking"] !== "false";
+
+/** The TCP port of health checks, at which an agent answers and asks all others (`ClusterHealthPort`, pkg/defaults/defaults.go@1.20.2). */
+export const healthPort = ({ settings }: Pick<ClusterSettings, "settings">): number =>
+  Number(settings["cluster-health-port"] || 4240);
+
 const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
 
 /** Undefined where nothing is tunnelled. */
@@ -151,6 +158,18 @@ export const equalSettings: readonly EqualSetting[] = [
     source:
       "Documentation/security/network/encryption-wireguard.rst@1.20.2, Cluster Mesh; encryption-ipsec.rst, key rotation in all clusters",
   },
+  {
+    key: "cluster-health-port",
+    valueOf: (c) => (isHealthChecked(c) ? String(healthPort(c)) : undefined),
+    severity: "broken",
+    effect:
+      "agents ask the nodes of the other side at their own port, where nothing listens, so health checks by TCP between them fail, and these nodes count as unreachable; traffic of pods passes all the same",
+    remedy: "set clusterHealthPort to one value in all clusters",
+    helmValues: (value) => [`clusterHealthPort=${value}`],
+    changeable: true,
+    source:
+      "launchCiliumNodeHealth, pkg/health/health_connectivity_node.go:58@1.20.2: an agent asks every node at its own port; https://github.com/cilium/cilium/issues/34015",
+  },
   family("ipv4", "pods of one side have no address that the other can use for IPv4"),
   family("ipv6", "IPv6 services of one side have no backends of the other"),
   {
@@ -207,25 +226,6 @@ export function settingDifferences(clusters: readonly ClusterSettings[]): Settin
       setting,
       values: values.map(({ name, value }) => ({ name, value })),
     }));
-}
-
-/**
- * Of the CIDRs of other clusters' pods, those to which packets leave with their node's address: under native routing all
- * outside `range` (templates/cilium-configmap.yaml, `ipv4-native-routing-cidr`@1.20.2).
- */
-export function masqueraded(
-  c: ClusterSettings,
-  podCidrs: readonly string[],
-): { readonly range: string; readonly cidrs: readonly string[] } | undefined {
-  const range = c.settings["ipv4-native-routing-cidr"];
-  if (!range || routingMode(c) !== "native" || c.settings["enable-ipv4-masquerade"] === "false")
-    return undefined;
-  const kept = parseCidr(range);
-  const cidrs = podCidrs.filter((cidr) => {
-    const [address = "", bits] = cidr.split("/");
-    return !cidr.includes(":") && !(contains(kept, address) && Number(bits) >= kept.bits);
-  });
-  return cidrs.length === 0 ? undefined : { range, cidrs };
 }
 
 /** Why Cilium refuses a cluster's name, or undefined (`ValidateClusterName`, pkg/clustermesh/types/types.go@1.20.2). */

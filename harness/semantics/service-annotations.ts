@@ -1,5 +1,6 @@
+import { closest } from "#harness/lib/closest.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
-import { annotation } from "./annotations.ts";
+import { annotation, isGlobal } from "./annotations.ts";
 
 /** An annotation that does not mean what it looks like, and what to write. */
 interface AnnotationFault {
@@ -20,23 +21,73 @@ const truths: readonly string[] = [
 ];
 const affinities: readonly string[] = [annotation.affinity, annotation.oldAffinity];
 const known = new Set<string>([...Object.values(annotation)]);
+/** The mesh's annotations of services, the names of today first. */
+const marks: readonly string[] = [...truths, ...affinities];
 
-/** Names that look like one of the mesh's and are none: another group, another spelling. */
-const looksKnown =
-  /(?:^|\.)cilium\.io\/.*(?:global|shared|affinity)|^io\.cilium\/.*(?:global|shared|affinity)/i;
+/** Names of today, each with its older one. */
+const renamed: readonly (readonly [now: string, old: string])[] = [
+  [annotation.global, annotation.oldGlobal],
+  [annotation.shared, annotation.oldShared],
+  [annotation.affinity, annotation.oldAffinity],
+];
 
-/** What a version makes of a service's annotations for the mesh (pkg/annotation/clustermesh.go@1.20.2). */
-export function annotationFaults(
-  annotations: Readonly<Record<string, string>>,
-  version: string | undefined,
-): AnnotationFault[] {
+const wordsOf = (key: string): string[] => key.toLowerCase().split(/[._/-]+/);
+const hasSameWords = (a: string, b: string): boolean => wordsOf(a).sort().join() === wordsOf(b).sort().join();
+
+/** The mark that somebody probably meant who wrote a name that is none: another order, separator, group or spelling. */
+function meantBy(key: string): string | undefined {
+  // Few keys speak of Cilium, however it is spelt, and a service may have many.
+  if (known.has(key) || !/cil|ium/i.test(key)) return undefined;
+  const near = marks.find((mark) => hasSameWords(mark, key)) ?? closest(key, marks);
+  if (near !== undefined) return nearest(near);
+  const isLike = /global|shared|affinity|sync.*slice/i.test(key) && wordsOf(key).includes("cilium");
+  return isLike ? nearest(key) : undefined;
+}
+
+interface Marked {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a version makes of a service's annotations for the mesh (pkg/annotation/clustermesh.go@1.20.2), and marks that
+ * nobody reads: Cilium knows two names of each, and reads annotations only (`annotation.Get`,
+ * pkg/annotation/k8s.go:304@1.20.2).
+ */
+export function annotationFaults(service: Marked, version: string | undefined): AnnotationFault[] {
+  const { annotations, labels = {} } = service;
   return [
-    ...Object.entries(annotations).flatMap((one) => faultsOf(one, version)),
+    ...Object.entries(annotations).flatMap((one) => faultsOf(one, service, version)),
+    ...Object.entries(labels).flatMap((one) => labelFault(one, service)),
     ...contradictions(annotations),
   ];
 }
 
-function faultsOf([key, value]: readonly [string, string], version: string | undefined): AnnotationFault[] {
+/** Whether the service is not global because of a mark that nobody reads. */
+const isKeptOut = (of: string, value: string, { annotations }: Marked): boolean =>
+  of === annotation.global && value.toLowerCase() === "true" && !isGlobal(annotations);
+
+/** One that stands beside the annotation, as where somebody selects by it, does no harm. */
+function labelFault([key, value]: readonly [string, string], service: Marked): AnnotationFault[] {
+  const of = marks.includes(key) ? nearest(key) : meantBy(key);
+  if (of === undefined) return [];
+  const names = renamed.find(([now]) => now === of) ?? [of];
+  if (names.some((name) => service.annotations[name] !== undefined)) return [];
+  return [
+    {
+      of,
+      what: `label ${key}: ${JSON.stringify(value)} has no effect: Cilium reads annotations, and not labels`,
+      next: `set the annotation ${of} instead`,
+      breaks: isKeptOut(of, value, service),
+    },
+  ];
+}
+
+function faultsOf(
+  [key, value]: readonly [string, string],
+  service: Marked,
+  version: string | undefined,
+): AnnotationFault[] {
   const shown = `${key}: ${JSON.stringify(value)}`;
   if (truths.includes(key) && !/^(?:true|false)$/i.test(value))
     return [
@@ -57,25 +108,21 @@ function faultsOf([key, value]: readonly [string, string], version: string | und
         breaks: false,
       },
     ];
-  if (!known.has(key) && looksKnown.test(key))
-    return [
-      {
-        of: nearest(key),
-        what: `${shown} is no annotation that Cilium knows`,
-        next: `use ${nearest(key)}`,
-        breaks: false,
-      },
-    ];
-  return [];
+  const meant = meantBy(key);
+  if (meant === undefined) return [];
+  return [
+    {
+      of: meant,
+      what: `${shown} is no annotation that Cilium knows`,
+      next: `use ${meant}`,
+      breaks: isKeptOut(meant, value, service),
+    },
+  ];
 }
 
 /** An old name beside the new one, with another value (`annotation.Get`, pkg/annotation/k8s.go:304@1.20.2). */
 function contradictions(annotations: Readonly<Record<string, string>>): AnnotationFault[] {
-  return [
-    [annotation.global, annotation.oldGlobal],
-    [annotation.shared, annotation.oldShared],
-    [annotation.affinity, annotation.oldAffinity],
-  ].flatMap(([now = "", old = ""]) => {
+  return renamed.flatMap(([now, old]) => {
     const [a, b] = [annotations[now], annotations[old]];
     if (a === undefined || b === undefined || a.toLowerCase() === b.toLowerCase()) return [];
     return [
@@ -90,7 +137,9 @@ function contradictions(annotations: Readonly<Record<string, string>>): Annotati
   });
 }
 
+/** The mark of today that a name speaks of. */
 function nearest(key: string): string {
+  if (/sync.*slice/i.test(key)) return annotation.syncEndpointSlices;
   if (/affinity/i.test(key)) return annotation.affinity;
   return /shared/i.test(key) ? annotation.shared : annotation.global;
 }

@@ -131,6 +131,58 @@ test("a headless service lacks the pods of clusters whose EndpointSlices are not
   expect(found({ isHeadless: false }, {})).toEqual([]);
 });
 
+describe("a service that Cilium of its cluster leaves alone", () => {
+  const labels = { "service.kubernetes.io/service-proxy-name": "kube-router" };
+  const found = (own: DefinedService, more: object = {}, other = service({})) =>
+    serviceProblems([{ ...cluster("c1", [own]), ...more }, cluster("c2", [other])], defects).map(
+      (p) => `${p.cluster}: ${p.problem} [${p.matters}]`,
+    );
+  const setting = "k8s-service-proxy-name";
+
+  test("by its label, as its settings say", () => {
+    const own = service({}, { labels });
+    expect(found(own, { settings: {} })).toEqual([
+      expect.stringMatching(
+        /^c1: is global, and has the label .*"kube-router": Cilium of c1 does not .*\[yes\]$/,
+      ),
+    ]);
+    expect(found(own, { settings: { [setting]: "kube-router" } })).toEqual([]);
+    for (const unknown of [{}, { settings: {}, unknown: new Set([setting]) }])
+      expect(found(own, unknown)).toEqual([expect.stringMatching(/unless its k8s-.*\[perhaps\]$/)]);
+  });
+
+  test("lends nobody its pods", () => {
+    const lender = service({}, { labels, pods: 2 });
+    expect(found(lender, { settings: {} }, service({}, { pods: 0 })).join("\n")).toContain(
+      "c2: nobody serves it for clients in c2: c2 has no pods of it, Cilium of c1 does not read it [yes]",
+    );
+  });
+});
+
+test("a mark that nobody reads matters where the service is not global because of it", () => {
+  const wrong = { "service.cilium.io/global": "false", "service.io.cilium/global": "true" };
+  const matters = (own: DefinedService): (string | undefined)[] =>
+    serviceProblems([cluster("c1", [own]), cluster("c2", [service({})])], defects)
+      .filter((p) => /no annotation|label/.test(p.problem))
+      .map((p) => p.matters);
+  expect(matters(service(wrong))).toEqual(["yes"]);
+  expect(matters(service({ "service.io.cilium/global": "true" }))).toEqual(["perhaps"]);
+  const label = { labels: { "service.cilium.io/global": "true" } };
+  expect(matters({ ...service({}, label), annotations: {} })).toEqual(["yes"]);
+});
+
+test("the DNS of two clusters under one name", () => {
+  const dns = (annotations: Record<string, string> = {}): DefinedService =>
+    service(annotations, { namespace: "kube-system", name: "kube-dns", selector: { "k8s-app": "kube-dns" } });
+  const found = (a: DefinedService, b: DefinedService) =>
+    serviceProblems([cluster("c1", [a]), cluster("c2", [b])], defects)
+      .filter((p) => p.problem.includes("own DNS"))
+      .map((p) => [p.cluster, p.matters]);
+  expect(found(dns(), dns())).toEqual([["c1, c2", "yes"]]);
+  const local = dns({ "service.cilium.io/affinity": "local" });
+  expect(found(local, local)).toEqual([["c1, c2", "perhaps"]]);
+});
+
 test("values and ports that other versions read right are no problem", () => {
   expect(problemsOf([service({ "service.cilium.io/affinity": "none" })], [service({})], "1.20.2")).toEqual(
     [],

@@ -1,6 +1,9 @@
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { affects } from "./affected.ts";
 import { annotation, isGlobal, isShared } from "./annotations.ts";
+import { proxyNameSetting } from "./cluster-objects.ts";
+import { sharedDns } from "./dns-services.ts";
+import { type LeftAlone, leftAlone } from "./left-alone-services.ts";
 import { type AnnotatingCluster, disagreements, idleMarks } from "./service-agreement.ts";
 import { annotationFaults } from "./service-annotations.ts";
 
@@ -20,6 +23,8 @@ interface Named {
 /** A service as one cluster defines it. */
 export interface DefinedService extends Named {
   readonly annotations: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly selector?: Readonly<Record<string, string>>;
   readonly ports: readonly (DefinedPort & { readonly targetPort?: number | string })[];
   /** Pods that it selects in its own cluster; undefined if the files do not tell. */
   readonly pods?: number;
@@ -66,6 +71,8 @@ export function serviceProblems(
             ...withoutCounterpart(key, clusters, sides),
             ...otherPorts(key, sides),
             ...servedByNobody(key, clusters, sides),
+            ...notServed(key, sides),
+            ...dnsOfOthers(key, sides),
           ]
         : []),
       ...disagreements(sides).map((d) => ({ ...d, service: key })),
@@ -174,10 +181,45 @@ function notServing(c: DefiningCluster, sides: readonly Side[]): string | undefi
   if (side === undefined) return c.hasServices ? `${c.name} does not have the service` : undefined;
   const { annotations, pods } = side.service;
   if (pods === 0) return `${c.name} has none either`;
+  const left = whyLeftAlone(side);
+  if (left?.isUnread === true && left.isSure) return `Cilium of ${c.name} does not read it`;
   if (isShared(annotations)) return undefined;
   const mark = annotations[annotation.shared] === undefined ? annotation.oldShared : annotation.shared;
   const why = isGlobal(annotations) ? `${mark}: "${annotations[mark]}"` : "it is not global there";
   return `${c.name} does not share ${pods === undefined ? "its own" : `its ${pods}`} (${why})`;
+}
+
+/** A placeholder may be any name of a service proxy. */
+const whyLeftAlone = ({ c, service }: Side): LeftAlone | undefined =>
+  leftAlone(service, {
+    name: c.name,
+    settings: c.unknown?.has(proxyNameSetting) === true ? undefined : c.settings,
+  });
+
+/** Labels for which Cilium does not serve it, in its own cluster. */
+const notServed = (key: string, sides: readonly Side[]): ServiceProblem[] =>
+  sides.flatMap((side): ServiceProblem[] => {
+    const found = whyLeftAlone(side);
+    if (found === undefined) return [];
+    return [
+      {
+        cluster: side.c.name,
+        service: key,
+        problem: found.what,
+        matters: found.isSure ? "yes" : "perhaps",
+      },
+    ];
+  });
+
+/** The DNS of several clusters under one name. */
+function dnsOfOthers(key: string, sides: readonly Side[]): ServiceProblem[] {
+  const found = sharedDns(sides.map(({ c, service }) => ({ cluster: c.name, version: c.version, service })));
+  if (found === undefined) return [];
+  const cluster = sides
+    .filter(({ service }) => isGlobal(service.annotations))
+    .map(({ c }) => c.name)
+    .join(", ");
+  return [{ cluster, service: key, problem: found.what, matters: found.isFallback ? "perhaps" : "yes" }];
 }
 
 function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
@@ -243,9 +285,9 @@ const portText = (p: DefinedPort): string =>
   `${p.port}${protocolOf(p) === "TCP" ? "" : `/${protocolOf(p)}`} ${p.name ?? "without a name"}`;
 const portsOf = ({ c, service }: Side): string => `${c.name} ${service.ports.map(portText).join(" and ")}`;
 
-/** Annotations that do not mean what they look like. */
-const misread = (key: string, c: DefiningCluster, { annotations }: DefinedService): ServiceProblem[] =>
-  annotationFaults(annotations, c.version).map(({ what, breaks }) => ({
+/** Annotations, and labels in their place, that do not mean what they look like. */
+const misread = (key: string, c: DefiningCluster, service: DefinedService): ServiceProblem[] =>
+  annotationFaults(service, c.version).map(({ what, breaks }) => ({
     cluster: c.name,
     service: key,
     problem: what,

@@ -94,6 +94,7 @@ export class RebuiltEnvironment {
           namespace: o.metadata.namespace ?? "default",
           name: o.metadata.name,
           annotations: o.metadata.annotations ?? {},
+          labels: o.metadata.labels ?? {},
           ports: o.spec?.ports ?? [],
         })),
     }));

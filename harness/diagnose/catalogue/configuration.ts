@@ -6,7 +6,7 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, identity-relevant labels, address families and identity allocation are allowed and reported as suspect. What a CiliumNodeConfig gives to every node of a cluster counts like its ConfigMap. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
+      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption, the port of health checks. Differences in MTU, identity-relevant labels, address families and identity allocation are allowed and reported as suspect. What a CiliumNodeConfig gives to every node of a cluster counts like its ConfigMap. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
     confirm:
       "`kubectl -n kube-system get configmap cilium-config -o yaml` in each cluster; compare the key that the finding names.",
     remedy:
@@ -32,6 +32,16 @@ export const configurationKinds = {
     remedy:
       "Remove the value from the CiliumNodeConfig, or the whole object, and restart the agents of the nodes that it selects.",
   },
+  "endpoints-disabled": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "CiliumEndpoints are turned off in a cluster of a mesh (`disable-endpoint-crd`, Helm value disableEndpointCRD), and none of its pods has one. clustermesh-apiserver reads the addresses of pods from them, so it exports no pod: other clusters take these pods for world, and so do the other nodes of their own cluster. The chart refuses disableEndpointCRD beside clustermesh-apiserver; it does not look at extraConfig, a ConfigMap that was edited, or a CiliumNodeConfig. Agents without a kvstore ignore the setting as long as network policies are on, so where any of these pods has a CiliumEndpoint, there is no such finding. With identities in a kvstore, agents write addresses there themselves, and nothing is wrong.",
+    confirm:
+      "`kubectl -n kube-system get configmap cilium-config -o jsonpath='{.data.disable-endpoint-crd}'`; `kubectl get ciliumendpoints -A` is empty; `cilium-dbg config -a` in an agent's pod has DisableCiliumEndpointCRD true.",
+    remedy:
+      "Set disableEndpointCRD to false and take `disable-endpoint-crd` out of extraConfig and of CiliumNodeConfigs, then restart the agents, which write the CiliumEndpoints of running pods; no pod has to be deleted.",
+  },
   "ipsec-key-differs": {
     layer: "configuration",
     severity: "broken",
@@ -52,9 +62,9 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "In native routing mode, the native routing CIDR of a cluster does not cover another cluster's pods, so packets to them are masqueraded: they arrive with a node's address, and policies do not know their source.",
+      "In native routing mode, the native routing CIDR of a cluster does not cover another cluster's pods, so packets to them are masqueraded: they arrive with a node's address, and policies do not know their source. What ip-masq-agent leaves alone is not masqueraded either; its list is in no archive, so its default is assumed. The finding is suspect where that list, `egress-masquerade-interfaces` or a CiliumNodeConfig may make it otherwise.",
     confirm:
-      "Compare `ipv4-native-routing-cidr` in cilium-config with the pod CIDRs in `kubectl get ciliumnodes -o wide` of the others.",
+      "Compare `ipv4-native-routing-cidr` in cilium-config with the pod CIDRs in `kubectl get ciliumnodes -o wide` of the others; with ip-masq-agent, `cilium-dbg bpf ipmasq list` in an agent's pod.",
     remedy: "Set ipv4NativeRoutingCIDR to a range that covers the pods of all clusters.",
   },
   "cluster-name-invalid": {
@@ -136,11 +146,11 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "The load balancer's address of clustermesh-apiserver is to be announced by Cilium's L2 announcements, and no node does: no CiliumL2AnnouncementPolicy selects the service or a node, its `interfaces` match no device of the node that was elected, L2 announcements are off, or no node holds the lease. The service has its address and answers inside its own cluster; other clusters get `no route to host` or a timeout. Where nobody is known to contact it in vain, the finding is suspect.",
+      "The load balancer's address of clustermesh-apiserver is to be announced by Cilium, by BGP or by L2 announcements, and no node does. With the BGP control plane: no CiliumBGPAdvertisement of type Service, and no CiliumBGPPeeringPolicy, selects the service. With L2 announcements: no CiliumL2AnnouncementPolicy selects the service or a node, its `interfaces` match no device of the node that was elected, L2 announcements are off, or no node holds the lease. The service has its address and answers inside its own cluster; other clusters get `no route to host` or a timeout. Where nobody is known to contact it in vain, the finding is suspect.",
     confirm:
-      "`kubectl get ciliuml2announcementpolicies -o yaml`; the lease `cilium-l2announce-kube-system-clustermesh-apiserver` in kube-system; `cilium-dbg shell -- db/show l2-announce` (or `cilium-dbg statedb l2-announce`) in the agent's pod of its holder is empty.",
+      "`kubectl get ciliumbgpadvertisements -o yaml` against `kubectl -n kube-system get service clustermesh-apiserver --show-labels`, and `cilium-dbg bgp routes advertised ipv4 unicast`; `kubectl get ciliuml2announcementpolicies -o yaml`; the lease `cilium-l2announce-kube-system-clustermesh-apiserver` in kube-system; `cilium-dbg shell -- db/show l2-announce` (or `cilium-dbg statedb l2-announce`) in the agent's pod of its holder is empty.",
     remedy:
-      "Correct the policy as the finding says: `interfaces` are regular expressions for names of devices, and without them every device counts; `loadBalancerIPs` must be true.",
+      "Give the service the label that the BGP advertisement selects (Helm value clustermesh.apiserver.service.labels), or correct the L2 policy as the finding says: `interfaces` are regular expressions for names of devices, and without them every device counts; `loadBalancerIPs` must be true.",
   },
   "apiserver-source-ranges": {
     layer: "configuration",

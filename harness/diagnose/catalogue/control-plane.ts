@@ -135,7 +135,7 @@ export const controlPlaneKinds = {
     layer: "health",
     severity: "broken",
     meaning:
-      "No agent of one cluster reaches any node of another, and within that cluster they are reached: the network between the clusters does not carry it. Either the nodes do not answer at the addresses by which they are announced (InternalIPs behind NAT, in a network without a route, or of a VPN that is down), or they do and the tunnel's UDP port does not pass. The control plane may be connected all the same: it uses the address of clustermesh-apiserver, and traffic of pods goes from node to node.",
+      "No agent of one cluster reaches any node of another, and within that cluster they are reached: the network between the clusters does not carry it. Either the nodes do not answer at the addresses by which they are announced (InternalIPs behind NAT, in a network without a route, or of a VPN that is down), or they do and the tunnel's UDP port does not pass. Health endpoints that answer ICMP show that packets to pods pass, and a TCP connection that is refused that packets to nodes do: then there is no such finding. The control plane may be connected all the same: it uses the address of clustermesh-apiserver, and traffic of pods goes from node to node.",
     confirm:
       "`cilium-health status` in an agent's pod of each cluster; `kubectl get nodes -o wide`; `ping` and `ip route get` with the InternalIP of a node of the other cluster.",
     remedy:
@@ -145,7 +145,7 @@ export const controlPlaneKinds = {
     layer: "health",
     severity: "broken",
     meaning:
-      "Agents cannot reach a node, or the health endpoint on it, by ICMP or HTTP. HTTP is TCP 4240, where agents answer on the node and on the health endpoint. If ICMP passes and TCP 4240 does not, there is a path, and something filters the port: a security group, a network ACL, a firewall on the node, or the host firewall of Cilium; traffic of pods may pass all the same. Paths that another finding explains are no reason for this one: those between two clusters without a path, those that a host policy drops, and those from or to a node that is down itself, or whose agent is.",
+      "Agents cannot reach a node, or the health endpoint on it, by ICMP or HTTP. HTTP is TCP 4240 (cluster-health-port), where agents answer on the node and on the health endpoint. An agent asks all nodes at its own port, so a node with another port is judged by ICMP alone, and a node whose health checking is off (enable-health-checking, or enable-endpoint-health-checking for its endpoint) is not judged. If ICMP passes and TCP 4240 does not, there is a path, and something filters the port: a security group, a network ACL, a firewall on the node, or the host firewall of Cilium; traffic of pods may pass all the same. Several nodes with the same filter between the same clusters are one finding. Paths that another finding explains are no reason for this one: those between two clusters without a path, those that a host policy drops, and those from or to a node that is down itself, or whose agent is.",
     confirm:
       "`cilium-health status --verbose` in an agent's pod; `curl http://ADDRESS:4240/hello` from another node.",
     remedy:

@@ -99,9 +99,31 @@ export const objectKinds = {
     layer: "services",
     severity: "suspect",
     meaning:
-      "An annotation of a service has a name or value that this version of Cilium does not understand, or reads otherwise than it looks. If a service without a ready backend of its own is not global because of it, its clients have none, and the finding is `broken`.",
-    confirm: "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.metadata.annotations}'`.",
-    remedy: "Use a value that the finding lists, or upgrade to the version that it names.",
+      "An annotation of a service has a name or value that this version of Cilium does not understand, or reads otherwise than it looks, or it is a label, which Cilium does not read. If a service without a ready backend of its own is not global because of it, its clients have none, and the finding is `broken`.",
+    confirm:
+      "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.metadata.annotations}{.metadata.labels}'`; `cilium-dbg service list` shows no backend of another cluster.",
+    remedy:
+      "Use the annotation or the value that the finding names, or upgrade to the version that it names.",
+  },
+  "service-left-alone": {
+    layer: "services",
+    severity: "broken",
+    meaning:
+      "A global service has a label for which Cilium of its cluster does not serve it. With service.kubernetes.io/service-proxy-name, another program is to serve it: agents, operator and clustermesh-apiserver read only services with the value of k8s-service-proxy-name (none, by default, which is: without the label), so nothing of it is exported, and no backend of other clusters is used. With service.kubernetes.io/headless, whatever its value, agents do not serve its ClusterIP, and only its export remains. Where cilium-config was not read, the finding is suspect.",
+    confirm:
+      "`kubectl get service NAME -n NAMESPACE --show-labels`; k8s-service-proxy-name in cilium-config; `cilium-dbg service list` lacks its ClusterIP.",
+    remedy:
+      "Remove the label, or give it the value of k8s-service-proxy-name, as the finding's command does. If the other program is meant, remove the annotation that makes the service global.",
+  },
+  "service-dns-global": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "The DNS service of several clusters, kube-dns for example, is global in them, so pods ask the DNS pods of another cluster too. These answer for the Services of their own API server: the ClusterIP in the answer is another cluster's, or the name does not exist, and requests by name fail now and then. With affinity `local` only while a cluster has no DNS pod of its own that is ready.",
+    confirm:
+      "`kubectl get service kube-dns -n kube-system -o yaml` in each cluster; `cilium-dbg service list` shows DNS pods of other clusters behind its ClusterIP; repeated `nslookup` of one Service gives different answers.",
+    remedy:
+      "Remove the annotation that makes it global. Global services need none of it: each cluster has a Service of the same name, and its own DNS resolves it. To ask another cluster's DNS for names of that cluster, give its DNS a global service of another name, and forward a domain of that cluster's own to it.",
   },
   "service-without-backend": {
     layer: "services",

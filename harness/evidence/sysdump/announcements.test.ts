@@ -65,3 +65,41 @@ test("a sysdump without them says nothing about them", async () => {
   const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
   expect(cluster?.announcements).toMatchObject({ ok: false, absent: true });
 });
+
+test("a sysdump shows what BGP announces of services", async () => {
+  const advertisement = {
+    metadata: { name: "lb" },
+    spec: {
+      advertisements: [
+        { advertisementType: "PodCIDR" },
+        {
+          advertisementType: "Service",
+          service: { addresses: ["LoadBalancerIP"] },
+          selector: { matchLabels: { bgp: "advertise" } },
+        },
+      ],
+    },
+  };
+  const files = {
+    [`d/ciliumbgpadvertisements-${exampleTime}.yaml`]: toYaml({
+      ...{ apiVersion: "v1", kind: "List" },
+      items: [advertisement],
+    }),
+  };
+  const path = join(tempFolder("announcements"), "dump.zip");
+  await writeFile(path, zipOf(entriesOf({ ...exampleDump(), ...files })));
+  const dumps = await readSysdumps(path);
+  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  expect(cluster?.announcements).toEqual({
+    ok: true,
+    value: {
+      bgp: [
+        {
+          title: "CiliumBGPAdvertisement lb",
+          selector: { matchLabels: { bgp: "advertise" } },
+          loadBalancerIps: true,
+        },
+      ],
+    },
+  });
+});

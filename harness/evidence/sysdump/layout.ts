@@ -31,6 +31,7 @@ export const objectFiles: Readonly<Record<string, string>> = {
   ciliumnodeconfigs: "ciliumnodeconfigs.json",
   ciliumcidrgroups: "ciliumcidrgroups.json",
   ciliumbgppeeringpolicies: "ciliumbgppeeringpolicies.json",
+  ciliumbgpadvertisements: "ciliumbgpadvertisements.json",
   "cilium-daemonset": "daemonsets.json",
   "cilium-operator-deployment": "deployments.json",
   "clustermesh-apiserver-deployment": "deployments.json",

@@ -137,11 +137,23 @@ export function networksOf(document: Values, path: string): ReadNetworks | undef
   }
   const version = of.kubernetes === undefined ? undefined : at(document, of.kubernetes);
   if (typeof version === "string" && /^v?\d+\.\d+\.\d+/.test(version)) networking.kubernetesVersion = version;
+  const range = nodePortRangeIn(document);
+  if (range !== undefined) networking.nodePortRange = range;
   // Of a file without a kind nothing else tells what it is.
   if (of.kind === undefined && Object.keys(networking).length === 0 && notes.length === 0) return undefined;
   const name = of.isManaged === true ? at(document, "metadata.name") : undefined;
   return { networking, notes, ...present({ managed: typeof name === "string" ? name : undefined }) };
 }
+
+/**
+ * The range of NodePorts that a document gives the API server, wherever it says so: among kubeadm's `extraArgs`, in
+ * patches of kind, as an argument of RKE2 and K3s, in an object of Cluster API.
+ */
+export const nodePortRangeIn = (document: unknown): string | undefined => {
+  const [, first, last] =
+    /service-node-port-range[^0-9]{1,24}(\d{1,5})-(\d{1,5})/.exec(JSON.stringify(document) ?? "") ?? [];
+  return first === undefined || last === undefined ? undefined : `${first}-${last}`;
+};
 
 /** `extraArgs` is a mapping, and since kubeadm's v1beta4 a list of `{ name, value }`. */
 function argumentOf(document: Values, [component, flag]: readonly [string, string]): string | undefined {

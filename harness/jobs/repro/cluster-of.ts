@@ -3,6 +3,7 @@ import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
+import { nodePortRangeIn } from "./cluster-networks.ts";
 import type { Networking, Part } from "./part.ts";
 import { networks, podNetworkOf, unusedPools } from "./pod-network.ts";
 import { versionOf } from "./running-version.ts";
@@ -62,6 +63,10 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
       kubernetes: (info?.kubeletVersion ?? networking.kubernetesVersion)?.replace(/^v/, ""),
       cilium: cilium.version,
       kernel: info?.kernelVersion,
+      nodePortRange:
+        flagOf(pods, "kube-apiserver", "--service-node-port-range") ??
+        networking.nodePortRange ??
+        managedRange(objects),
     }),
     podNetwork: podNetworkOf({ values, config, objects, networking }),
     serviceCidrs: networks(
@@ -88,6 +93,13 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
     notes,
   };
 }
+
+/** Of an object that manages the cluster, such as a KubeadmControlPlane. */
+const managedRange = (objects: readonly SourceObject[]): string | undefined =>
+  objects
+    .filter(({ kind = "" }) => /ControlPlane|Kubeadm/.test(kind))
+    .map(nodePortRangeIn)
+    .find((range) => range !== undefined);
 
 /** Objects without a namespace are in `default`, where kubectl puts them. */
 const inNamespace = (o: SourceObject): SourceObject => ({

@@ -5,9 +5,10 @@ import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { valuesRefused } from "#harness/semantics/chart-refusals.ts";
 import { ignoredValues, removedKeys } from "#harness/semantics/ignored-values.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
+import { agentKeeps } from "./masqueraded-pods.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
-import { readsOldMcsApi } from "./source-settings.ts";
+import { readsOldMcsApi, settingsOf } from "./source-settings.ts";
 import { at, isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -164,6 +165,9 @@ const unmet: readonly Unmet[] = [
   },
 ];
 
+/** The native routing CIDR of a lab whose source has none. */
+export const rangeOfLabs = "10.0.0.0/8";
+
 /** Old words of the chart for `true`. */
 const replacesKubeProxy = ["true", "strict"];
 
@@ -189,6 +193,8 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
+  if (tellMasquerading(cluster, own, say)) told.add("ipMasqAgent");
+  withoutEnforcement(kept, cluster, say);
   // The plan tells these too: no agent would start.
   const refused = valuesRefused(own, cluster.cilium ?? "").flatMap((r) => (r.isOfChart ? [] : [r.path]));
   for (const path of refused) delete kept[path];
@@ -335,6 +341,40 @@ function keepRouting(kept: Values, own: Values, say: Say): void {
       },
     );
   kept.autoDirectNodeRoutes = true;
+}
+
+/** A lab's own clustermesh-apiserver, CoreDNS, health endpoints and probers are admitted by no policy of the source. */
+function withoutEnforcement(kept: Values, cluster: SourceCluster, say: Say): void {
+  if (settingsOf(cluster).settings["enable-policy"] !== "always") return;
+  kept.policyEnforcementMode = "default";
+  say(
+    "policyEnforcementMode",
+    "always",
+    "default: nothing would admit the lab's own clustermesh-apiserver, CoreDNS and health endpoints; pods that no policy selects accept and send everything there",
+    { matters: "yes", part: "unavailable" },
+  );
+}
+
+/** Whether there is something to tell: a lab has no ip-masq-agent, so it masquerades what the agent leaves alone. */
+function tellMasquerading(cluster: SourceCluster, own: Values, say: Say): boolean {
+  if (at(own, "ipMasqAgent.enabled") !== true && cluster.config["enable-ip-masq-agent"] !== "true")
+    return false;
+  const list = agentKeeps(cluster)?.join(", ") ?? "the agent's own default, or a ConfigMap that was not read";
+  const { routingMode, ipv4NativeRoutingCIDR: range } = own;
+  const [inLab, matters] =
+    routingMode !== "native"
+      ? (["off: packets between pods are in tunnels, and not masqueraded", "no"] as const)
+      : range === undefined
+        ? ([`off: ipv4NativeRoutingCIDR ${rangeOfLabs} instead, so pods are not masqueraded`, "no"] as const)
+        : ([
+            `off: the lab masquerades packets to pods outside of ipv4NativeRoutingCIDR (${String(range)}), so policies there see nodes`,
+            "yes",
+          ] as const);
+  say("ipMasqAgent", `on, and not masqueraded: ${list}`, inLab, {
+    matters,
+    part: matters === "yes" ? "unavailable" : "other",
+  });
+  return true;
 }
 
 /** Pods of a lab have addresses of the planned CIDR, which `lab-networks` derives from the pools. */

@@ -138,3 +138,26 @@ test("a value at another place of the chart is told once, with the place", async
     "value clusterMesh: the chart ignores it: its value is clustermesh",
   ]);
 });
+
+test("a lab has no ip-masq-agent: where it then masquerades what the source does not, the plan says so", async () => {
+  const config = { nonMasqueradeCIDRs: ["10.0.0.0/8"] };
+  const native = { routingMode: "native", ipMasqAgent: { enabled: true, config } };
+  const lines = async (more: object): Promise<string[]> =>
+    told(await draftOf({ "a.yaml": valuesOf("a", 1, more), "b.yaml": valuesOf("b", 2) })).filter((line) =>
+      line.startsWith("ipMasqAgent"),
+    );
+  expect(await lines({ ...native, ipv4NativeRoutingCIDR: "10.1.0.0/16" })).toEqual([
+    "ipMasqAgent: on, and not masqueraded: 10.0.0.0/8, 169.254.0.0/16 [yes]",
+  ]);
+  expect(await lines(native)).toEqual([expect.stringContaining("[no]")]);
+  expect(await lines({ ipMasqAgent: { enabled: true } })).toEqual([expect.stringContaining("[no]")]);
+});
+
+test.each([
+  ["a value", { policyEnforcementMode: "always" }],
+  ["extraConfig", { extraConfig: { "enable-policy": "always" } }],
+])("enforcement on everything by %s would shut off the lab's own parts, and is left out", async (_, more) => {
+  const draft = await draftOf({ "a.yaml": valuesOf("a", 1, more), "b.yaml": valuesOf("b", 2) });
+  expect(draft.clusters[0]?.values.policyEnforcementMode).toBe("default");
+  expect(told(draft)).toContain("policyEnforcementMode: always [yes]");
+});

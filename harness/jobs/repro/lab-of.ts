@@ -9,7 +9,7 @@ import type { ProfileName } from "#harness/model/profile.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { maxClusters } from "#harness/semantics/mesh-settings.ts";
 import { misplacedIds } from "./cluster-ids.ts";
-import { keep } from "./kept-values.ts";
+import { keep, rangeOfLabs } from "./kept-values.ts";
 import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
 import { unknownPeers } from "./listed-peers.ts";
 import { manifestsOf } from "./manifests-of.ts";
@@ -175,7 +175,7 @@ function valuesOf(c: VersionedCluster, { network, most }: LabPart, say: Say): Va
   // With native routing, Cilium must not masquerade packets to pods.
   const native = values.ipv4NativeRoutingCIDR;
   if (values.routingMode === "native" && native === undefined)
-    overrides.push({ ipv4NativeRoutingCIDR: "10.0.0.0/8" });
+    overrides.push({ ipv4NativeRoutingCIDR: rangeOfLabs });
   if (typeof native === "string" && c.podNetwork.cidrs[0] === native && native !== pods4)
     overrides.push({ ipv4NativeRoutingCIDR: pods4 });
   return withoutRefused(overrides.reduce(mergeValues, values), c.cilium);

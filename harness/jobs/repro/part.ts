@@ -8,6 +8,8 @@ export interface Networking {
   readonly podSubnet?: string;
   readonly serviceSubnet?: string;
   readonly kubernetesVersion?: string;
+  /** Of the API server: `30000-32767`. */
+  readonly nodePortRange?: string;
 }
 
 /** Data about one cluster from one file. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { policyRules } from "./policy-rules.ts";
@@ -100,4 +100,78 @@ test("a label that the other cluster leaves out of identities", async () => {
     ),
   ]);
   expect(await problemsOf({ objects: [api, rule] }, batch)).toEqual([]);
+});
+
+describe("the entity cluster before a global service", () => {
+  const service = (name: string): object => ({
+    ...{ apiVersion: "v1", kind: "Service" },
+    metadata: { name, namespace: "shop", annotations: { "service.cilium.io/global": "true" } },
+    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  const sides = (rules: readonly object[], more: readonly object[] = []): [Side, Side] => [
+    { objects: [api, service("api"), policy(rules), ...more] },
+    { objects: [api, service("api"), workload("front")] },
+  ];
+
+  test("keeps clients of the other cluster out", async () => {
+    expect(await problemsOf(...sides([{ fromEntities: ["cluster"] }]))).toEqual([
+      expect.stringMatching(
+        /^alpha: CiliumNetworkPolicy shop\/to-api: lets the entity "cluster" through in spec\.ingress\[0\]\.fromEntities, which means alpha only: pods of beta \(shop\/front\) are shut out of alpha's backends of global service shop\/api; .*\[perhaps\]$/,
+      ),
+    ]);
+  });
+
+  test("does not where another rule or policy admits them, or the service is not of both", async () => {
+    const toBeta = {
+      fromEndpoints: [{ matchLabels: { "io.cilium.k8s.policy.cluster": "beta", app: "front" } }],
+    };
+    expect(await problemsOf(...sides([{ fromEntities: ["cluster"] }, toBeta]))).toEqual([]);
+    const open = {
+      ...{ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" },
+      metadata: { name: "open", namespace: "shop" },
+      spec: { endpointSelector: {}, ingress: [{ fromEntities: ["all"] }] },
+    };
+    expect(await problemsOf(...sides([{ fromEntities: ["cluster"] }], [open]))).toEqual([]);
+    const [alpha] = sides([{ fromEntities: ["cluster"] }]);
+    expect(await problemsOf(alpha, { objects: [workload("front")] })).toEqual([]);
+  });
+});
+
+describe("policyEnforcementMode: always", () => {
+  const values = { policyEnforcementMode: "always", clustermesh: { useAPIServer: true } };
+  const open = (name: string, matchLabels: object): object => ({
+    ...{ apiVersion: "cilium.io/v2", kind: "CiliumClusterwideNetworkPolicy", metadata: { name } },
+    spec: {
+      endpointSelector: { matchLabels },
+      ingress: [{ fromEntities: ["all"] }],
+      egress: [{ toEntities: ["all"] }],
+    },
+  });
+
+  test("names the parts that no policy opens", async () => {
+    const [line, ...rest] = await problemsOf({ values });
+    expect(rest).toEqual([]);
+    expect(line).toMatch(/^alpha: policyEnforcementMode: always denies .*\[perhaps\]$/);
+    expect(line).toContain("clustermesh-apiserver (ingress: TCP 2379; egress");
+    expect(line).toContain("CoreDNS (ingress: port 53");
+    expect(line).toContain("the health endpoints");
+    expect(
+      await problemsOf({
+        values: { clustermesh: { useAPIServer: true }, extraConfig: { "enable-policy": "always" } },
+      }),
+    ).toHaveLength(1);
+  });
+
+  test("and nothing of those that policies open", async () => {
+    const objects = [
+      open("mesh", { "k8s-app": "clustermesh-apiserver" }),
+      open("dns", { "k8s:k8s-app": "kube-dns" }),
+    ];
+    const [line = ""] = await problemsOf({ values, objects });
+    expect(line).toContain("opens the health endpoints (");
+    expect(
+      await problemsOf({ values, objects: [...objects, open("health", { "reserved:health": "" })] }),
+    ).toEqual([]);
+    expect(await problemsOf({ values: { ...values, policyAuditMode: true } })).toEqual([]);
+  });
 });

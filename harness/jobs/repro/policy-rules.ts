@@ -1,15 +1,19 @@
 import { titleOf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
+import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
 import { labelFilter } from "#harness/semantics/identity-label-filter.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
-import type { MeshPod, PolicyCluster } from "#harness/semantics/policy-clusters.ts";
+import { type GlobalService, ownClusterProblems } from "#harness/semantics/own-cluster-entities.ts";
+import type { MeshPod, PolicyCluster, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
 import { inEffect, type PolicyContext } from "#harness/semantics/policy-effect.ts";
-import { enforcementOf } from "#harness/semantics/policy-model.ts";
+import { enforcementOf, listOf } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
+import { shutByDefault } from "./always-enforced.ts";
 import { mayBeSetElsewhere } from "./listed-peers.ts";
 import { isDrawn } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -19,27 +23,77 @@ import { at } from "./values-at.ts";
 type Problem = Omit<Difference, "difference" | "part">;
 type Settings = PolicyCluster["settings"];
 
+interface ReadPolicies {
+  readonly source: SourceCluster;
+  readonly settings: Settings;
+  readonly context: PolicyContext;
+  readonly policies: readonly UserPolicy[];
+  /** With the policies that are in effect. */
+  readonly cluster: PolicyCluster;
+}
+
+function readCluster(source: SourceCluster): ReadPolicies {
+  const settings = policySettings(source);
+  const context = contextOf(source, settings);
+  const policies = readPolicies(source);
+  const cluster = policyCluster(source, settings, inEffect(policies, settings, context));
+  return { source, settings, context, policies, cluster };
+}
+
 /** Policies with a rule that cannot mean what it says, by the same rules as `diagnose`. */
 export function policyRules(clusters: readonly SourceCluster[]): Problem[] {
-  const read = clusters.map((source) => {
-    const settings = policySettings(source);
-    return { source, settings, context: contextOf(source, settings), policies: readPolicies(source) };
-  });
-  const known = read.map(({ source, settings, context, policies }) =>
-    policyCluster(source, settings, inEffect(policies, settings, context)),
-  );
+  const read = clusters.map(readCluster);
+  const known = read.map((r) => r.cluster);
   return [
-    ...read.flatMap(({ source, ...r }) => refusedProblems({ name: source.name, ...r })),
+    ...read.flatMap(({ source, settings, context, policies }) =>
+      refusedProblems({ name: source.name, settings, context, policies }),
+    ),
     ...cidrProblems(known),
     ...leftOutLabelProblems(known),
-  ].map(({ cluster, policy, problem, remedy, breaks, missingValue }) => ({
-    cluster,
-    field: titleOf(policy),
-    inSource: `${problem}; ${missingValue === undefined ? "" : `set the Helm value ${missingValue} and restart the agents, or `}${remedy}`,
-    inLab: "as it is",
-    matters: breaks ? "yes" : "perhaps",
-  }));
+    ...ownClusterEntities(read),
+  ]
+    .map(rowOf)
+    .concat(read.flatMap(({ source, cluster }) => shutByDefault(source, cluster)));
 }
+
+/** Policies whose entity `cluster` keeps another cluster's clients from backends of a global service. */
+export const ownClusterRules = (clusters: readonly SourceCluster[]): Problem[] =>
+  ownClusterEntities(clusters.map(readCluster)).map(rowOf);
+
+const ownClusterEntities = (read: readonly ReadPolicies[]): PolicyProblem[] =>
+  ownClusterProblems(read.map(({ source, cluster }) => ({ cluster, services: globalServices(source) })));
+
+const rowOf = ({ cluster, policy, problem, remedy, breaks, missingValue }: PolicyProblem): Problem => ({
+  cluster,
+  field: titleOf(policy),
+  inSource: `${problem}; ${missingValue === undefined ? "" : `set the Helm value ${missingValue} and restart the agents, or `}${remedy}`,
+  inLab: "as it is",
+  matters: breaks ? "yes" : "perhaps",
+});
+
+const globalServices = ({ services }: SourceCluster): GlobalService[] =>
+  services.flatMap(({ metadata, spec }) => {
+    const annotations = metadata.annotations ?? {};
+    if (!isGlobal(annotations)) return [];
+    const selector: unknown = spec?.selector;
+    return [
+      {
+        namespace: metadata.namespace ?? "default",
+        name: metadata.name,
+        selector: Object.fromEntries(
+          Object.entries(isMapping(selector) ? selector : {}).map(([key, value]) => [key, String(value)]),
+        ),
+        isShared: isShared(annotations),
+        isHeadless: spec?.clusterIP === "None",
+        ports: listOf(spec?.ports).flatMap(
+          ({ port, targetPort = port, protocol = "TCP" }): GlobalService["ports"] => {
+            const target = /^\d+$/.test(String(targetPort)) ? Number(targetPort) : String(targetPort);
+            return protocol === "TCP" || protocol === "UDP" ? [{ target, protocol }] : [];
+          },
+        ),
+      },
+    ];
+  });
 
 /** cilium-config as far as policies depend on it; the chart writes most of them with every value. */
 function policySettings(source: SourceCluster): Settings {

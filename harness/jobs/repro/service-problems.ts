@@ -4,13 +4,15 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
+import { routesToOthers } from "./route-backends.ts";
 import { podsByService } from "./service-pods.ts";
 import { settingsOf, unknownSettings } from "./source-settings.ts";
+import { isUsers } from "./stand-ins.ts";
 
 /** `part`: that of the source if it has none. */
 type Problem = Omit<Difference, "difference" | "part"> & Partial<Pick<Difference, "part">>;
 
-/** What is wrong with services of one name, as `serviceProblems` says. */
+/** What is wrong with services of one name, as `serviceProblems` says, and routes to those of another cluster. */
 export function servicesInMesh(
   clusters: readonly SourceCluster[],
   defects: readonly KnownDefect[],
@@ -18,7 +20,7 @@ export function servicesInMesh(
   const podsOf = podsByService(clusters);
   const keyOf = ({ metadata }: SourceObject): string => `${metadata.namespace ?? "default"}/${metadata.name}`;
   const exported = new Set(clusters.flatMap((c) => c.serviceExports.map(keyOf)));
-  return serviceProblems(
+  const found = serviceProblems(
     clusters.map((c) => ({
       name: c.name,
       ...(c.cilium === undefined ? {} : { version: c.cilium }),
@@ -33,6 +35,8 @@ export function servicesInMesh(
         namespace: s.metadata.namespace ?? "default",
         name: s.metadata.name,
         annotations: s.metadata.annotations ?? {},
+        labels: s.metadata.labels ?? {},
+        selector: (s.spec?.selector ?? {}) as Readonly<Record<string, string>>,
         ports: listOf(s.spec?.ports) as unknown as DefinedService["ports"],
         isExported: exported.has(keyOf(s)),
         isHeadless: s.spec?.clusterIP === "None",
@@ -40,14 +44,21 @@ export function servicesInMesh(
       })),
     })),
     defects,
-  ).map(({ cluster, service, problem, matters }) => ({
+  );
+  return [...found, ...routesToOthers(clusters)].map(({ cluster, service, problem, matters }) => ({
     cluster,
     field: `Service ${service}`,
     inSource: problem,
-    inLab: "as it is",
+    inLab: isRebuilt(service) ? "as it is" : "the lab's own, as Kubernetes makes it",
     matters,
     ...(matters === "no" ? { part: "other" } : {}),
   }));
+}
+
+/** `service`: `namespace/name`. Those of the cluster itself are the lab's own. */
+function isRebuilt(service: string): boolean {
+  const [namespace = "", name = ""] = service.split("/");
+  return isUsers({ kind: "Service", metadata: { namespace, name } });
 }
 
 /** Undefined where neither values nor cilium-config are known. */

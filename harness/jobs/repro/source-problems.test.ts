@@ -61,6 +61,12 @@ describe("what breaks the mesh in the source itself", () => {
       "they overlap: alpha 10.0.0.0/8, beta 10.0.0.0/8 (the chart's default",
     ],
     ["settings", { values: { tunnelPort: 8473 } }, {}, "tunnel-port differs: alpha 8473, beta 8472"],
+    [
+      "the port of health checks",
+      { values: { clusterHealthPort: 9940 } },
+      {},
+      "cluster-health-port differs: alpha 9940, beta 4240",
+    ],
     ["routing", { values: { routingMode: "native" } }, {}, "routing-mode differs: alpha native, beta tunnel"],
     [
       "a removed value",

@@ -1,10 +1,10 @@
-import { networkOf, overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { valuesRefused } from "#harness/semantics/chart-refusals.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import {
-  masqueraded,
+  healthPort,
   routingMode,
   settingDifferences,
   tunnelProtocol,
@@ -13,6 +13,7 @@ import {
 import { namedClusters } from "#harness/semantics/named-clusters.ts";
 import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
+import { notAnnounced } from "./bgp-announcements.ts";
 import { sameIds, wrongIds } from "./cluster-ids.ts";
 import { authorityOf } from "./given-certificates.ts";
 import {
@@ -22,6 +23,8 @@ import {
   unlistedPeers,
   wrongPeerPorts,
 } from "./listed-peers.ts";
+import { masqueradedPods } from "./masqueraded-pods.ts";
+import { nodePortsOutside } from "./node-ports.ts";
 import { fromChart } from "./pod-network.ts";
 import { policyRules } from "./policy-rules.ts";
 import { globalNamespaces, servicesInMesh } from "./service-problems.ts";
@@ -51,6 +54,8 @@ export function sourceProblems(
     ...clusters.flatMap(wrongIds),
     ...versionsApart(clusters),
     ...clusters.flatMap(unreadValues),
+    ...clusters.flatMap(nodePortsOutside),
+    ...clusters.flatMap(notAnnounced),
     ...clusters.flatMap((c) => [...notReadable(c, clusters), ...connectsToNobody(c, clusters)]),
     ...servicesInMesh(clusters, defects),
     ...policiesOfOthers(clusters),
@@ -201,6 +206,7 @@ function differentCas(clusters: readonly SourceCluster[]): Problem[] {
 function inLabOf(key: string, values: readonly string[]): string {
   if (key === "max-connected-clusters") return `${takenMaximum(values.map(Number))}, in all clusters`;
   if (key === "encryption") return "off, in all clusters";
+  if (key === "cluster-health-port") return `${healthPort({ settings: {} })}, in all clusters`;
   return key === "tunnel-protocol" && values.includes("geneve") ? "vxlan, in all clusters" : "as it is";
 }
 
@@ -279,25 +285,6 @@ function meaningOf(path: string, c: SourceCluster): string {
   return path.includes("clusterPool")
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
-}
-
-/** Packets that leave with their node's address. */
-function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
-  return clusters.flatMap((c): Problem[] => {
-    const own = settingsOf(c);
-    const { "ipv4-native-routing-cidr": range } = own.settings;
-    if (range === undefined || networkOf(range) !== range) return [];
-    return clusters
-      .filter((o) => o !== c)
-      .flatMap((o) => (masqueraded(own, o.podNetwork.all)?.cidrs ?? []).map((text) => ({ o, text })))
-      .map(({ o, text }) => ({
-        cluster: c.name,
-        field: "ipv4NativeRoutingCIDR",
-        inSource: `${range} does not contain the pods of ${o.name}, ${text}: packets to them are masqueraded, so policies see nodes`,
-        inLab: "as it is",
-        matters: "yes",
-      }));
-  });
 }
 
 /** Policies that select pods of a cluster which is not in the source, perhaps by an old name of one that is. */

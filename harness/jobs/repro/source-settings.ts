@@ -18,6 +18,8 @@ export const chartPaths = {
   "cni-chaining-mode": "cni.chainingMode",
   "ipv4-native-routing-cidr": "ipv4NativeRoutingCIDR",
   "enable-ipv4-masquerade": "enableIPv4Masquerade",
+  "enable-ip-masq-agent": "ipMasqAgent.enabled",
+  "egress-masquerade-interfaces": "egressMasqueradeInterfaces",
   "auto-direct-node-routes": "autoDirectNodeRoutes",
   "enable-policy": "policyEnforcementMode",
   "policy-default-local-cluster": "clustermesh.policyDefaultLocalCluster",
@@ -26,10 +28,13 @@ export const chartPaths = {
   "clustermesh-enable-endpoint-sync": "clustermesh.enableEndpointSliceSynchronization",
   "clustermesh-enable-mcs-api": "clustermesh.mcsapi.enabled",
   "kube-proxy-replacement": "kubeProxyReplacement",
+  "k8s-service-proxy-name": "k8s.serviceProxyName",
   labels: "labels",
   "enable-cilium-endpoint-slice": "ciliumEndpointSlice.enabled",
   "enable-endpoint-routes": "endpointRoutes.enabled",
   "bpf-policy-map-max": "bpf.policyMapMax",
+  "cluster-health-port": "clusterHealthPort",
+  "enable-health-checking": "healthChecking",
   // Charts before 1.15.
   tunnel: "tunnel",
 } as const;

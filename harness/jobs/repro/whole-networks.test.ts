@@ -71,6 +71,40 @@ describe("ranges of pods overlap", () => {
     expect(lines.join("\n")).toContain("does not contain the pods of beta, 10.99.0.0/16");
   });
 
+  test("what ip-masq-agent leaves alone is not masqueraded, by values or by its ConfigMap", async () => {
+    const native = { routingMode: "native", ipv4NativeRoutingCIDR: "10.80.0.0/16" };
+    const lines = async (agent: object, objects: readonly object[] = []): Promise<string> => {
+      const [alpha, beta] = [
+        { ...native, ...pools(["10.80.0.0/16"]), ...agent },
+        { ...native, ipv4NativeRoutingCIDR: "10.0.0.0/8", ...pools(["10.81.0.0/16"]) },
+      ];
+      const files = {
+        "alpha/v.yaml": valuesOf("alpha", 1, alpha),
+        "beta/v.yaml": valuesOf("beta", 2, beta),
+        ...(objects.length === 0 ? {} : { "alpha/masq.yaml": [...objects] }),
+      };
+      return (await firstLines(files)).join("\n");
+    };
+    const on = (config?: object) => ({
+      ipMasqAgent: { enabled: true, ...(config === undefined ? {} : { config }) },
+    });
+    const told = "does not contain the pods of beta, 10.81.0.0/16";
+    expect(await lines({})).toContain(told);
+    expect(await lines(on({ nonMasqueradeCIDRs: ["10.0.0.0/8"] }))).not.toContain(told);
+    expect(await lines(on())).not.toContain(told);
+    expect(await lines(on({ nonMasqueradeCIDRs: ["172.16.0.0/12"] }))).toContain(told);
+    expect(await lines({ enableIPv4Masquerade: false })).not.toContain(told);
+    const map = {
+      ...{
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "ip-masq-agent", namespace: "kube-system" },
+      },
+      data: { config: "nonMasqueradeCIDRs: [192.168.0.0/16]\n" },
+    };
+    expect(await lines(on(), [map])).toContain(told);
+  });
+
   test("a sound pair of several pools has no line", async () => {
     const files = pair(pools(["10.1.0.0/16", "10.2.0.0/16"]), pools(["10.3.0.0/16", "10.4.0.0/16"]));
     expect(await firstLines(files)).toEqual([]);

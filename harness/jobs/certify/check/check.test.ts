@@ -122,6 +122,28 @@ describe("values", () => {
   });
 });
 
+test("a port of health checks that differs is named with both values", async () => {
+  const report = await check({ from: "1.20.0", to: "1.20.2" }, { values: { clusterHealthPort: 9940 } });
+  expect(of(report, "cluster-settings")).toContainEqual(
+    expect.objectContaining({
+      grade: "serious",
+      message: expect.stringContaining("cluster-health-port differs: a 9940, b 4240"),
+      remedy: expect.stringContaining("set clusterHealthPort to one value"),
+    }),
+  );
+});
+
+test("CiliumEndpoints that extraConfig turns off are named, which the chart does not see", async () => {
+  const values = { extraConfig: { "disable-endpoint-crd": "true" } };
+  const found = of(await check({ from: "1.20.0", to: "1.20.2" }, { values }), "value-ignored");
+  expect(found).toContainEqual(
+    expect.objectContaining({
+      grade: "caution",
+      message: expect.stringContaining("value extraConfig.disable-endpoint-crd: "),
+    }),
+  );
+});
+
 describe("what is not known is not healthy", () => {
   test("the version that runs", async () => {
     const report = await check({ to: "1.20.2" });

@@ -27,6 +27,7 @@ const order = [
   "cluster-networks",
   "cluster-settings",
   "policy-changes-meaning",
+  "policy-own-cluster-only",
   "defect-in-target",
   "crd-stored-version",
   "crd-rollback",

@@ -1,3 +1,4 @@
+import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
@@ -7,6 +8,7 @@ import { type IgnoredValue, ignoredValues, isRemovedValue } from "#harness/seman
 import { imagePins } from "#harness/semantics/image-pins.ts";
 import { besideRead } from "#harness/semantics/releases-read.ts";
 import { isRepeatedKey, isUnusedValue } from "../../repro/part.ts";
+import { ownClusterRules } from "../../repro/policy-rules.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
@@ -33,7 +35,9 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
     ...clusters.flatMap(dotted),
     ...clusters.flatMap(repeated),
     ...clusters.flatMap(unused),
+    ...clusters.flatMap(endpointsOff),
     ...together.map(found),
+    ...ownClusterRules(sources).map(ofPolicy),
   ];
 }
 
@@ -60,6 +64,30 @@ const unused = ({ name, source }: CheckedCluster): Found[] =>
       remedy: "write what is meant where it is read, or remove it",
     },
   }));
+
+/**
+ * CiliumEndpoints that are turned off where the chart does not look, which refuses disableEndpointCRD (validate.yaml:181
+ * of 1.20.2). Agents without a kvstore ignore it while network policies are on (pkg/option/config.go:2806 of 1.20.2).
+ */
+function endpointsOff({ name, source }: CheckedCluster): Found[] {
+  const { values } = source;
+  const path = "extraConfig.disable-endpoint-crd";
+  const isRead =
+    valueAt(values, "clustermesh.useAPIServer") === true &&
+    valueAt(values, "identityAllocationMode") !== "kvstore";
+  if (!isRead || String(valueAt(values, path)) !== "true") return [];
+  return [
+    {
+      cluster: name,
+      finding: {
+        id: "value-ignored",
+        grade: "caution",
+        message: `value ${path}: clustermesh-apiserver reads the CiliumEndpoints that it turns off, so the chart refuses it as disableEndpointCRD; agents ignore it as long as network policies are on, and where they do not, the cluster exports no pod`,
+        remedy: `leave ${path} out, and set disableEndpointCRD: false`,
+      },
+    },
+  ];
+}
 
 /** `cluster.name: alpha` in a values file, as `--set` has it; what else is read takes it for the value that was meant. */
 const dotted = ({ name, source }: CheckedCluster): Found[] =>
@@ -139,6 +167,17 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean | undefine
   };
 }
 
+/** True before the upgrade and after it: what it drops would look like the upgrade's fault. */
+const ofPolicy = ({ cluster, field, inSource }: ReturnType<typeof ownClusterRules>[number]): Found => ({
+  cluster,
+  finding: {
+    id: "policy-own-cluster-only",
+    grade: "caution",
+    message: `${field} ${inSource}`,
+    remedy: "correct it first, or know that requests between the clusters are dropped already",
+  },
+});
+
 const idOf = (field: string): string =>
   ["cluster id", "cluster name"].includes(field)
     ? "cluster-id"
@@ -167,7 +206,23 @@ const remedies: readonly (readonly [field: string, remedy: string])[] = [
   ],
   ["port of peer", "set the port in clustermesh.config.clusters to the node port of the peer's service"],
   ["MCS-API differs", "set clustermesh.mcsapi.enabled: true in every cluster that exports or imports"],
+  [
+    "cluster-health-port differs",
+    "set clusterHealthPort to one value in all clusters and restart their agents; apart from the upgrade",
+  ],
   ["CA differs", "use one CA in all clusters, or tls.caBundle with all of them"],
+  [
+    "NodePort ",
+    "choose a port within the range, or see that the API server's service-node-port-range has it: where the release is installed already, it has",
+  ],
+  [
+    "announcement of clustermesh-apiserver",
+    "set clustermesh.apiserver.service.labels to what the CiliumBGPAdvertisement selects, or let its selector match the service",
+  ],
+  [
+    "policyEnforcementMode",
+    "see that policies admit them in both directions (kubectl get cnp,ccnp,netpol -A), or set policyEnforcementMode: default",
+  ],
   ["clustermesh.useAPIServer", "set clustermesh.useAPIServer: true"],
   ["clustermesh.config.enabled", "set clustermesh.config.enabled: true"],
 ];
