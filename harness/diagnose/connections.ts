@@ -2,9 +2,9 @@ import { given } from "#harness/lib/given.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
+import { announcements } from "./announcements.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
-import { l2Announcements } from "./l2-announcements.ts";
 import { misaddressedNodes } from "./node-addresses.ts";
 import { nodePorts } from "./node-ports.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
@@ -287,8 +287,7 @@ function unansweredBy(
   peer: ClusterSnapshot | undefined,
 ): string | undefined {
   const isPeers = (f: Finding): boolean => f.severity === "broken" && f.cluster === peer?.name;
-  if (l2Announcements(mesh).some(isPeers))
-    return `the announcement of clustermesh-apiserver of ${peer?.name}`;
+  if (announcements(mesh).some(isPeers)) return `the announcement of clustermesh-apiserver of ${peer?.name}`;
   if (nodePorts(mesh).some(isPeers)) return `the NodePort of clustermesh-apiserver of ${peer?.name}`;
   return sourceRanges(mesh).some((f) => isPeers(f) && f.subject.endsWith(` for ${cluster.name}`))
     ? `loadBalancerSourceRanges of clustermesh-apiserver of ${peer?.name}`

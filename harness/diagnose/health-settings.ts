@@ -1,7 +1,12 @@
 import { oncePer } from "#harness/lib/once-per.ts";
 import type { AgentState, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
-import { type ClusterSettings, healthPort, isHealthChecked } from "#harness/semantics/mesh-settings.ts";
+import {
+  type ClusterSettings,
+  hasHealthEndpoint,
+  healthPort,
+  isHealthChecked,
+} from "#harness/semantics/mesh-settings.ts";
 import { nodeSettings, settingsOf } from "./node-settings.ts";
 import { nameOf } from "./parts.ts";
 
@@ -17,7 +22,7 @@ interface HealthSettings {
 
 const read = (of: ClusterSettings): HealthSettings => ({
   isOn: isHealthChecked(of),
-  hasEndpoint: of.settings["enable-endpoint-health-checking"] !== "false",
+  hasEndpoint: hasHealthEndpoint(of),
   port: healthPort(of),
 });
 

@@ -10,6 +10,7 @@ import {
   type NodeTraffic,
   selectsHost,
 } from "#harness/semantics/host-policies.ts";
+import { hasHealthEndpoint } from "#harness/semantics/mesh-settings.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { healthReportOf } from "./health-settings.ts";
 import {
@@ -49,12 +50,9 @@ export const hostShutOffs = oncePer((mesh: MeshSnapshot): HostShutOff[] =>
     const settings = wholeConfig(cluster);
     if (settings === undefined || !isHostFirewallOn(settings) || !isMeshed(mesh, cluster)) return [];
     const carried = carriers(cluster).flatMap((traffic) => offBy(mesh, cluster, traffic));
-    const off = ["enable-health-checking", "enable-endpoint-health-checking"].some(
-      (k) => settings[k] === "false",
-    );
-    const checked = off
-      ? []
-      : both("TCP", healthPortOf(cluster)).flatMap((traffic) => offBy(mesh, cluster, traffic));
+    const checked = hasHealthEndpoint({ settings })
+      ? both("TCP", healthPortOf(cluster)).flatMap((traffic) => offBy(mesh, cluster, traffic))
+      : [];
     // Where nothing passes, health checks are not the trouble.
     const isCarried = ({ nodes, traffic }: HostShutOff): boolean =>
       !carried.some((c) => c.traffic.side === traffic.side && c.nodes.some((n) => nodes.includes(n)));

@@ -2,6 +2,7 @@ import { messageOf } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { announcements } from "./announcements.ts";
 import { withId } from "./catalogue/index.ts";
 import { certificateUsers } from "./certificate-users.ts";
 import { certificates } from "./certificates.ts";
@@ -17,7 +18,6 @@ import { cutOffNodes, health } from "./health.ts";
 import { heldState } from "./held-state.ts";
 import { hostPolicies } from "./host-policies.ts";
 import { knownDefects } from "./known-defects.ts";
-import { l2Announcements } from "./l2-announcements.ts";
 import { leftAloneServices } from "./left-alone-services.ts";
 import { leftovers } from "./leftovers.ts";
 import { loggedRefusals } from "./logged-refusals.ts";
@@ -85,7 +85,7 @@ export const layers: readonly Layer[] = [
   programVersions,
   knownDefects,
   peerAddresses,
-  l2Announcements,
+  announcements,
   nodePorts,
   sourceRanges,
   shutOff,

@@ -2,6 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
 import { withGroups } from "#harness/semantics/cidr-groups.ts";
 import type { Side } from "#harness/semantics/default-deny.ts";
+import { hasHealthEndpoint } from "#harness/semantics/mesh-settings.ts";
 import { letsIn, type PolicySubject, selectsFor } from "#harness/semantics/shut-off.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { cidrGroupsOf, ciliumNamespace, healthPortOf, known, kubectl, nameOf } from "./parts.ts";
@@ -96,10 +97,7 @@ function apiserver(cluster: ClusterSnapshot, policies: readonly PolicyObject[]):
 
 /** Only clusterwide policies select health endpoints: they are in no namespace. */
 function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObject[]): Finding[] {
-  const off = ["enable-health-checking", "enable-endpoint-health-checking"].some(
-    (key) => settingOf(cluster, key) === "false",
-  );
-  if (off) return [];
+  if (!hasHealthEndpoint({ settings: cluster.config.ok ? cluster.config.value : {} })) return [];
   const subject: PolicySubject = {
     cluster: nameOf(cluster),
     namespace: "",

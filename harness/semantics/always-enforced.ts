@@ -1,6 +1,6 @@
 // What is cut off where policies are enforced on every endpoint, though none selects it.
 import { modelPolicies } from "./own-cluster-selectors.ts";
-import type { PolicyCluster } from "./policy-clusters.ts";
+import { type PolicyCluster, perhaps } from "./policy-clusters.ts";
 import { listOf, type ModelPod, type ModelPolicy, selectsSubject } from "./policy-model.ts";
 
 const sides = ["ingress", "egress"] as const;
@@ -21,14 +21,8 @@ interface CutOff {
   readonly sides: readonly Side[];
 }
 
-/** One that is not understood may do so. */
-function mayOpen(policy: ModelPolicy, pod: ModelPod, side: Side): boolean {
-  try {
-    return listOf(policy.spec[side]).length > 0 && selectsSubject(policy, pod);
-  } catch {
-    return true;
-  }
-}
+const mayOpen = (policy: ModelPolicy, pod: ModelPod, side: Side): boolean =>
+  perhaps(() => listOf(policy.spec[side]).length > 0 && selectsSubject(policy, pod));
 
 /**
  * With `enable-policy: always` an endpoint that no policy selects lets nothing in or out

@@ -5,6 +5,9 @@ import { labelsMatch } from "./policy-model.ts";
 // Which services, nodes and devices a CiliumL2AnnouncementPolicy means: pkg/l2announcer/l2announcer.go@1.20.2. Which
 // services BGP announces: pkg/bgp/manager/reconciler/service.go@1.20.2.
 
+/** The class of load balancers whose addresses BGP announces. */
+export const bgpClass = "io.cilium/bgp-control-plane";
+
 /** Undefined where the selector cannot be judged. */
 function matches(
   selector: Readonly<Record<string, unknown>> | undefined,

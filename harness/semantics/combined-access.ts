@@ -2,11 +2,11 @@
 import { oncePer } from "#harness/lib/once-per.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import {
-  certainly,
   type MeshPod,
   type PlacedRule,
   type PolicyCluster,
   pairedPods,
+  perhaps,
   portsOf,
 } from "./policy-clusters.ts";
 import {
@@ -39,7 +39,7 @@ export function verdictsOf(clusters: readonly JudgedCluster[]): Verdicts {
   const all = clusters.flatMap(modelsOf);
   // One that is not understood may select the pod.
   const mayApply = (policy: ModelPolicy, pod: ModelPod): boolean =>
-    policy.cluster === pod.cluster && !certainly(() => !selectsSubject(policy, pod));
+    policy.cluster === pod.cluster && perhaps(() => selectsSubject(policy, pod));
   const selecting = oncePer((pod: ModelPod) => all.filter((policy) => mayApply(policy, pod)));
   const of = new Map(clusters.map((c) => [c.name, c]));
   return {

@@ -3,9 +3,7 @@ import { networkOf } from "#harness/lib/cidr.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import type { Refusal, Values } from "./chart-rules.ts";
 import { isReplaced, leavesNamed } from "./chart-values.ts";
-import { peerRules } from "./peer-values.ts";
-
-const largestPort = 65_535;
+import { largestPort, peerRules } from "./peer-values.ts";
 
 /** 0 leaves the choice to a program, or turns a port off. Text that is no number is a matter of the schema. */
 const isNoPort = (value: unknown): boolean =>

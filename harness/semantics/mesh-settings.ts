@@ -84,6 +84,10 @@ function identityLabels({ settings }: ClusterSettings): string {
 export const isHealthChecked = ({ settings }: Pick<ClusterSettings, "settings">): boolean =>
   settings["enable-health-checking"] !== "false";
 
+/** Whether agents run a health endpoint, which answers like a pod. */
+export const hasHealthEndpoint = (of: Pick<ClusterSettings, "settings">): boolean =>
+  isHealthChecked(of) && of.settings["enable-endpoint-health-checking"] !== "false";
+
 /** The TCP port of health checks, at which an agent answers and asks all others (`ClusterHealthPort`, pkg/defaults/defaults.go@1.20.2). */
 export const healthPort = ({ settings }: Pick<ClusterSettings, "settings">): number =>
   Number(settings["cluster-health-port"] || 4240);

@@ -13,6 +13,7 @@ import {
   type MeshPod,
   type PolicyCluster,
   type PolicyProblem,
+  perhaps,
   specsOf,
 } from "./policy-clusters.ts";
 import { clusterKey, selectsSubject } from "./policy-model.ts";
@@ -117,9 +118,7 @@ function judgingOf({ own, other, all }: Between, pods: readonly MeshPod[], one: 
       .filter(
         ({ of, model }) =>
           of === one.of ||
-          pods.some(
-            (p) => p.model.cluster === cluster.name && mayApply(() => selectsSubject(model, p.model)),
-          ),
+          pods.some((p) => p.model.cluster === cluster.name && perhaps(() => selectsSubject(model, p.model))),
       );
   const of = (name: string): PolicyCluster | undefined => all.find((c) => c.cluster.name === name)?.cluster;
   return {
@@ -130,15 +129,6 @@ function judgingOf({ own, other, all }: Between, pods: readonly MeshPod[], one: 
     defaultsToLocal: (name) => of(name)?.isLocal === true,
     enforcementOf: (name) => of(name)?.enforcement ?? "default",
   };
-}
-
-/** One that is not understood may select the pod. */
-function mayApply(is: () => boolean): boolean {
-  try {
-    return is();
-  } catch {
-    return true;
-  }
 }
 
 /** For policies, pods with the same labels and ports are alike. */

@@ -6,7 +6,7 @@ import { isReplaced } from "./chart-values.ts";
 
 const path = "clustermesh.config.clusters";
 const helpers = "templates/clustermesh-config/_helpers.tpl of 1.20.2";
-const largestPort = 65_535;
+export const largestPort = 65_535;
 /** A longer text at such a place is no address. */
 const longest = 80;
 

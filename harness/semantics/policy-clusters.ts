@@ -103,20 +103,11 @@ interface Replaced {
   readonly by: ModelPolicy;
 }
 
-/** Whether a policy selects a pod, or something that is not understood may select it. */
-function mayApply(policy: ModelPolicy, pod: ModelPod): boolean {
-  try {
-    return selectsSubject(policy, pod);
-  } catch {
-    return true;
-  }
-}
-
 /** The policies that may select a pod: each is asked about with many others, and few select it. */
 const selectingOf = oncePer((clusters: readonly PolicyCluster[]) => {
   const all = clusters.flatMap((c) => modelPolicies(c.name, c.policies));
   return oncePer((pod: ModelPod) =>
-    all.filter(({ model }) => model.cluster === pod.cluster && mayApply(model, pod)),
+    all.filter(({ model }) => model.cluster === pod.cluster && perhaps(() => selectsSubject(model, pod))),
   );
 });
 
@@ -192,6 +183,9 @@ export function certainly(is: () => boolean): boolean {
     return false;
   }
 }
+
+/** True there: what is not understood may select. */
+export const perhaps = (is: () => boolean): boolean => !certainly(() => !is());
 
 /** Titles of pods, those of the policy's namespace first. */
 export const titlesOf = (pods: readonly MeshPod[], { namespace }: UserPolicy): string[] => {

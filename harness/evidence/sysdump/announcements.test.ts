@@ -7,8 +7,16 @@ import { snapshotOf } from "../snapshot.ts";
 import { entriesOf, exampleDump, exampleTime, zipOf } from "./examples.ts";
 import { readSysdumps } from "./sysdump.ts";
 
+/** The cluster of an archive with these files besides. */
+async function clusterIn(files: Readonly<Record<string, string>>) {
+  const path = join(tempFolder("announcements"), "dump.zip");
+  await writeFile(path, zipOf(entriesOf({ ...exampleDump(), ...files })));
+  const dumps = await readSysdumps(path);
+  return snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters[0];
+}
+const list = (...items: readonly object[]): string => toYaml({ apiVersion: "v1", kind: "List", items });
+
 test("a sysdump shows what L2 announcements are decided by: policies, leases and devices", async () => {
-  const list = (...items: readonly object[]): string => toYaml({ apiVersion: "v1", kind: "List", items });
   const addresses = [
     "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536",
     "3: cilium_host@cilium_net: <BROADCAST> mtu 1500",
@@ -28,10 +36,7 @@ test("a sysdump shows what L2 announcements are decided by: policies, leases and
     }),
     [`d/cilium-bugtool-cilium-aaaaa-${exampleTime}/cmd/ip-a.md`]: `# ip a\n\n\`\`\`\n${addresses.join("\n")}\n\`\`\`\n`,
   };
-  const path = join(tempFolder("announcements"), "dump.zip");
-  await writeFile(path, zipOf(entriesOf({ ...exampleDump(), ...files })));
-  const dumps = await readSysdumps(path);
-  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  const cluster = await clusterIn(files);
   expect(cluster?.announcements).toEqual({
     ok: true,
     value: {
@@ -59,10 +64,7 @@ test("a sysdump shows what L2 announcements are decided by: policies, leases and
 });
 
 test("a sysdump without them says nothing about them", async () => {
-  const path = join(tempFolder("announcements"), "dump.zip");
-  await writeFile(path, zipOf(entriesOf(exampleDump())));
-  const dumps = await readSysdumps(path);
-  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  const cluster = await clusterIn({});
   expect(cluster?.announcements).toMatchObject({ ok: false, absent: true });
 });
 
@@ -81,15 +83,9 @@ test("a sysdump shows what BGP announces of services", async () => {
     },
   };
   const files = {
-    [`d/ciliumbgpadvertisements-${exampleTime}.yaml`]: toYaml({
-      ...{ apiVersion: "v1", kind: "List" },
-      items: [advertisement],
-    }),
+    [`d/ciliumbgpadvertisements-${exampleTime}.yaml`]: list(advertisement),
   };
-  const path = join(tempFolder("announcements"), "dump.zip");
-  await writeFile(path, zipOf(entriesOf({ ...exampleDump(), ...files })));
-  const dumps = await readSysdumps(path);
-  const [cluster] = snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence]))).clusters;
+  const cluster = await clusterIn(files);
   expect(cluster?.announcements).toEqual({
     ok: true,
     value: {

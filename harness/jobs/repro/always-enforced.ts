@@ -1,6 +1,8 @@
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { cutOff, type NeededPart } from "#harness/semantics/always-enforced.ts";
+import { hasHealthEndpoint } from "#harness/semantics/mesh-settings.ts";
 import type { PolicyCluster } from "#harness/semantics/policy-clusters.ts";
+import { apiserverLabels } from "./apiserver-labels.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -14,19 +16,14 @@ function neededParts(c: SourceCluster): NeededPart[] {
   const isProbed =
     at(c.values, "healthChecking") !== false &&
     at(c.values, "endpointHealthChecking.enabled") !== false &&
-    c.config["enable-health-checking"] !== "false" &&
-    c.config["enable-endpoint-health-checking"] !== "false";
+    hasHealthEndpoint({ settings: c.config });
   return [
     ...(hasApiserver
       ? [
           {
             title: apiserver,
             namespace: service?.metadata.namespace ?? "kube-system",
-            labels: {
-              "k8s-app": apiserver,
-              "app.kubernetes.io/name": apiserver,
-              "app.kubernetes.io/part-of": "cilium",
-            },
+            labels: apiserverLabels,
             needs: { ingress: "TCP 2379", egress: "the API server and the peers" },
           },
         ]

@@ -1,6 +1,7 @@
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
-import { bgpAdverts, notAdvertised } from "#harness/semantics/announcements.ts";
+import { bgpAdverts, bgpClass, notAdvertised } from "#harness/semantics/announcements.ts";
+import { apiserverLabels } from "./apiserver-labels.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -8,7 +9,6 @@ type Problem = Omit<Difference, "difference" | "part">;
 const app = "clustermesh-apiserver";
 const service = "clustermesh.apiserver.service";
 const kinds: readonly string[] = ["CiliumBGPAdvertisement", "CiliumBGPPeeringPolicy"];
-const bgpClass = "io.cilium/bgp-control-plane";
 
 const isOn = (c: SourceCluster, path: string, key: string): boolean =>
   at(c.values, path) === true || c.config[key] === "true";
@@ -41,7 +41,7 @@ function exposed(c: SourceCluster): Exposed | undefined {
   return {
     namespace: "kube-system",
     labels: {
-      ...{ "k8s-app": app, "app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "cilium" },
+      ...apiserverLabels,
       ...textsOf(at(c.values, "commonLabels")),
       ...textsOf(at(c.values, `${service}.labels`)),
     },

@@ -1,4 +1,5 @@
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { largestPort } from "#harness/semantics/peer-values.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -58,7 +59,7 @@ export function nodePortsOutside(c: SourceCluster): Problem[] {
   return nodePorts.flatMap(({ path, isRead }): Problem[] => {
     const port = at(c.values, path);
     // A port that is none is told by another line.
-    if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) return [];
+    if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > largestPort) return [];
     const meant = rangeOfCilium(c);
     const isMeant = known === undefined && meant !== undefined && isWithin(port, meant);
     if (isWithin(port, range) || isMeant || !isRead(c.values)) return [];

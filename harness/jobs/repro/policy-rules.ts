@@ -1,5 +1,6 @@
 import { titleOf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
+import { oncePer } from "#harness/lib/once-per.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
@@ -32,13 +33,14 @@ interface ReadPolicies {
   readonly cluster: PolicyCluster;
 }
 
-function readCluster(source: SourceCluster): ReadPolicies {
+/** The check asks for the rules of one entity besides. */
+const readCluster = oncePer((source: SourceCluster): ReadPolicies => {
   const settings = policySettings(source);
   const context = contextOf(source, settings);
   const policies = readPolicies(source);
   const cluster = policyCluster(source, settings, inEffect(policies, settings, context));
   return { source, settings, context, policies, cluster };
-}
+});
 
 /** Policies with a rule that cannot mean what it says, by the same rules as `diagnose`. */
 export function policyRules(clusters: readonly SourceCluster[]): Problem[] {

@@ -5,6 +5,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, NodeState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import {
   announcesOn,
+  bgpClass,
   consideredDevices,
   leaseOf,
   missingLabels,
@@ -26,7 +27,7 @@ const app = "clustermesh-apiserver";
  * a policy selects, whether it has a device of `interfaces` or not, and answers on those that it has (`desiredEntries`,
  * pkg/l2announcer/l2announcer.go@1.20.2; https://github.com/davealtena/homelab/pull/1078).
  */
-export const l2Announcements = oncePer((mesh: MeshSnapshot): Finding[] =>
+export const announcements = oncePer((mesh: MeshSnapshot): Finding[] =>
   mesh.clusters.flatMap((cluster) => {
     const { announcements } = cluster;
     if (announcements?.ok !== true || wholeConfig(cluster) === undefined) return [];
@@ -51,7 +52,7 @@ const isOn = (cluster: ClusterSnapshot, key: string): boolean => settingsOf(clus
 /** Classes of Cilium itself, by what is on. */
 const classesOf = (cluster: ClusterSnapshot): readonly (string | undefined)[] => [
   undefined,
-  ...(isOn(cluster, bgpKey) ? ["io.cilium/bgp-control-plane"] : ["io.cilium/l2-announcer"]),
+  ...(isOn(cluster, bgpKey) ? [bgpClass] : ["io.cilium/l2-announcer"]),
 ];
 
 /** Those with an address of LB IPAM that only Cilium's announcements may announce: no class of another. */
