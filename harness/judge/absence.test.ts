@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
-import { absence, judgeDenied, judgeGone, judgeUnanswered, judgeWithdrawn } from "./absence.ts";
+import {
+  absence,
+  judgeDenied,
+  judgeGone,
+  judgeOnly,
+  judgeUnanswered,
+  judgeWithdrawn,
+  lateSending,
+} from "./absence.ts";
 
 const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
 const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({
@@ -96,6 +104,43 @@ describe("a withdrawal", () => {
 
   test("too few requests are unknown", () => {
     expect(judged({ during: watched(() => own, 20) }).outcome).toBe("unknown");
+  });
+});
+
+describe("a watch that the test machine disturbed", () => {
+  const own = answer("ok", "echo-east-1");
+  const lost = watched((i) => (i === 9 ? answer("reset") : own));
+  const troubles = ["backend east/echo-east-1 became ready or unready"];
+  const expected = ["echo-east-1"];
+
+  test("is unknown if requests were lost, and names both", () => {
+    const { outcome, reasons } = judgeOnly(flow, lost, { expected, troubles });
+    expect(outcome).toBe("unknown");
+    expect(reasons.join()).toMatch(/1 of 460 requests were not answered.*, sent at \d+ ms,.*became ready or/);
+    expect(judgeOnly(flow, lost, { expected }).outcome).toBe("fail");
+  });
+
+  test("excuses no answer of others, and no disturbance spoils a watch that lost nothing", () => {
+    const leaked = watched((i) => (i === 9 ? answer("ok", "echo-west-1") : own));
+    expect(judgeOnly(flow, leaked, { expected, troubles }).outcome).toBe("fail");
+    expect(
+      judgeOnly(
+        flow,
+        watched(() => own),
+        { expected, troubles },
+      ).outcome,
+    ).toBe("pass");
+  });
+
+  test.each([
+    ["on schedule", () => 0, 0],
+    ["5 % of the requests' time late, but rarely", (i: number) => (i % 200 === 0 ? 300 : 0), 0],
+    ["late throughout", (i: number) => (i > 20 ? 150 : 0), 1],
+    ["that stood still once", (i: number) => (i === 100 ? 600 : 0), 1],
+  ])("knows a prober %s", (_, lateMs, many) => {
+    const everyMs = 11;
+    const sent = watched(() => own).map((a, i) => ({ ...a, sentMs: 40 + i * everyMs + lateMs(i) }));
+    expect(lateSending(flow, sent, { everyMs, timeoutMs: 2000 })).toHaveLength(many);
   });
 });
 

@@ -1,3 +1,4 @@
+import { sortedQuantile } from "#harness/lib/stats.ts";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
@@ -44,8 +45,8 @@ export function judgeWithdrawn(
     expected,
     withdrawn,
     returned = withdrawn,
-  }: {
-    readonly expected: readonly string[];
+    troubles = [],
+  }: Serving & {
     /** Must have answered before. */
     readonly withdrawn: readonly string[];
     /** Must answer after, if the pods have other names then. */
@@ -53,23 +54,44 @@ export function judgeWithdrawn(
   },
 ): Verdict {
   return combine([
-    judgeOnly(flow, during, expected),
+    judgeOnly(flow, during, { expected, troubles }),
     failedBecause(withdrawn.length === 0 ? [`${flow}: no backend was withdrawn, which proves nothing`] : []),
     judgeServed(`${flow}, before the withdrawal`, before, withdrawn),
     judgeServed(`${flow}, after the withdrawal`, after, returned),
   ]);
 }
 
+export interface Serving {
+  readonly expected: readonly string[];
+  /** What the test machine did meanwhile, as sentences: a request may be lost for that, and nobody answers for that. */
+  readonly troubles?: readonly string[];
+}
+
+const unlessSpoiled = (losses: Verdict, troubles: readonly string[]): Verdict =>
+  losses.outcome === "fail" && troubles.length > 0
+    ? unknownBecause([...losses.reasons, ...troubles.map((t) => `the test machine was disturbed: ${t}`)])
+    : losses;
+
 /** Whether in many requests over some time every one was answered, and only by the expected pods. */
-export function judgeOnly(flow: string, during: readonly AskAnswer[], expected: readonly string[]): Verdict {
+export const judgeOnly = (
+  flow: string,
+  during: readonly AskAnswer[],
+  { expected, troubles = [] }: Serving,
+): Verdict => combine([judgeEnough(flow, during), judgeOnlyBy(flow, during, { expected, troubles })]);
+
+/** The same of any number of requests: for a look, which a watch follows. */
+export function judgeOnlyBy(
+  flow: string,
+  during: readonly AskAnswer[],
+  { expected, troubles = [] }: Serving,
+): Verdict {
   const surplus = new Map<string, number>();
   for (const { outcome, body } of during) {
     const pod = body.trim();
     if (outcome === "ok" && !expected.includes(pod)) surplus.set(pod, (surplus.get(pod) ?? 0) + 1);
   }
   return combine([
-    judgeEnough(flow, during),
-    judgeControl(flow, during),
+    unlessSpoiled(judgeControl(flow, during), troubles),
     failedBecause([
       ...[...surplus].map(
         ([pod, count]) =>
@@ -113,8 +135,42 @@ export function judgeControl(what: string, answers: readonly AskAnswer[]): Verdi
   return failedBecause(
     first === undefined
       ? []
-      : [`${what}: ${bad.length} of ${answers.length} requests were not answered (${describe(first)})`],
+      : [
+          `${what}: ${bad.length} of ${answers.length} requests were not answered (${describe(first)})${when(bad)}`,
+        ],
   );
+}
+
+/** Where in the watch: losses at its begin are of the change before it, others are not. */
+function when(answers: readonly AskAnswer[]): string {
+  const times = answers.flatMap(({ sentMs }) => (sentMs === undefined ? [] : [sentMs]));
+  if (times.length === 0) return "";
+  const [first, last] = [Math.min(...times), Math.max(...times)].map((ms) => ms.toFixed(0));
+  return first === last ? `, sent at ${first} ms` : `, sent at ${first} to ${last} ms`;
+}
+
+/** Shares of the time that a request may take, by which a prober's own lateness spoils a verdict (METHOD.md, rule 15). */
+const latenessOf = { p99: 0.05, stall: 0.25 } as const;
+
+/**
+ * How late a prober sent the requests of a watch, as sentences; empty if that was near its schedule, of one request
+ * every `everyMs` from the first on.
+ */
+export function lateSending(
+  flow: string,
+  during: readonly AskAnswer[],
+  { everyMs, timeoutMs }: { readonly everyMs: number; readonly timeoutMs: number },
+): string[] {
+  const sent = during.flatMap(({ sentMs }) => (sentMs === undefined ? [] : [sentMs]));
+  const first = Math.min(...sent);
+  const late = sent.map((ms, i) => Math.max(0, ms - first - i * everyMs)).sort((a, b) => a - b);
+  if (late.length === 0) return [];
+  const [p99, largest] = [sortedQuantile(late, 0.99), sortedQuantile(late, 1)];
+  const [p99Limit, stallLimit] = [latenessOf.p99 * timeoutMs, latenessOf.stall * timeoutMs];
+  if (p99 <= p99Limit && largest <= stallLimit) return [];
+  return [
+    `${flow}: the prober sent 1 % of its requests over ${p99.toFixed(0)} ms late, at most ${largest.toFixed(0)} ms (limits ${p99Limit.toFixed(0)} and ${stallLimit.toFixed(0)} ms)`,
+  ];
 }
 
 /** Fewer requests, or a shorter time, could miss a leak: that is trouble of the prober. */

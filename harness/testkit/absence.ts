@@ -4,12 +4,15 @@ import {
   judgeControl,
   judgeDenied,
   judgeOnly,
+  judgeOnlyBy,
   judgeServed,
   judgeUnanswered,
   judgeWithdrawn,
+  lateSending,
 } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
+import { found } from "#harness/lib/found.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
@@ -51,11 +54,28 @@ export const silentInTime = (flows: readonly Flow[], { within }: Asking): Promis
     { what: `no answer on ${flows.map(flowName).join("; ")}`, everyMs: 300, ...within },
   );
 
-/** As `watchClosed`, on flows of which every request must be answered. */
-export const watchServed = (
+export interface ServedWatch {
+  readonly answers: readonly Answers[];
+  /** What the test machine did meanwhile that loses requests, of each flow. */
+  readonly troubles: readonly (readonly string[])[];
+}
+
+/** A backend that is unready at the begin of a watch leaves the clients' BPF maps, and their sockets, this much later. */
+const leavesWithinMs = 2000;
+
+/** As `watchClosed`, on flows of which every request must be answered by these backends. */
+export async function watchServed(
   flows: readonly Flow[],
+  echo: EchoBackends,
   { timeoutMs, within: { signal } }: Asking,
-): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs, signal });
+): Promise<ServedWatch> {
+  const sinceUnixMs = Date.now() - leavesWithinMs;
+  const answers = await askFlows(flows, { ...paced, timeoutMs, signal });
+  const unsteady = await echo.readinessChanges(sinceUnixMs);
+  const late = (f: Flow, i: number): string[] =>
+    lateSending(flowName(f), answers[i] ?? [], { everyMs: paced.everyMs, timeoutMs });
+  return { answers, troubles: flows.map((f, i) => [...late(f, i), ...unsteady]) };
+}
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
 async function controlled(
@@ -159,6 +179,7 @@ async function enforcedNow(
 /** A flow to a service, and the pods that may answer it while others are withdrawn. */
 export interface ServedFlow {
   readonly flow: Flow;
+  readonly echo: EchoBackends;
   readonly expected: () => Promise<readonly string[]>;
   readonly withdrawn: readonly string[];
   /** The pods that answer again afterwards, if they have other names then. */
@@ -171,8 +192,29 @@ export interface Withdrawal {
   readonly restore: () => PromiseLike<unknown>;
 }
 
+/** A disturbance of the machine is named once, not for every flow. */
+const once = ({ outcome, reasons }: Verdict): Verdict => ({ outcome, reasons: [...new Set(reasons)] });
+
 /** At this number, one look in 100,000 misses one of two backends; the next look sees it. */
 const perBackend = 12;
+
+/** Whether each flow is served by the expected backends only, at the latest in time: what ends a withdrawal saw one protocol. */
+const settledOn = async (
+  flows: readonly Flow[],
+  expected: readonly (readonly string[])[],
+  asking: Asking,
+): Promise<Verdict> =>
+  (
+    await controlled(
+      flows,
+      perBackend * 2 * Math.max(2, ...expected.map((pods) => pods.length)),
+      (answers) =>
+        combine(
+          flows.map((f, i) => judgeOnlyBy(flowName(f), answers[i] ?? [], { expected: expected[i] ?? [] })),
+        ),
+      asking,
+    )
+  ).verdict;
 
 /**
  * Whether backends no longer serve, by the same rule: they answer each flow before and after, and in many requests over
@@ -203,11 +245,17 @@ export async function judgeWithdrawal(
   if (before.verdict.outcome !== "pass") return before.verdict;
   await withdraw();
   const expected = await Promise.all(served.map((s) => s.expected()));
-  const during = await watchServed(flows, asking);
+  const settled = await settledOn(flows, expected, asking);
+  if (settled.outcome !== "pass") return settled;
+  const { answers: during, troubles } = await watchServed(
+    flows,
+    found(served[0], "flow of a withdrawal").echo,
+    asking,
+  );
   await restore();
   const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
   const after = await servedBy("after", returned);
-  return combine(
+  const judged = combine(
     served.map(({ flow, withdrawn }, i) =>
       judgeWithdrawn(
         {
@@ -216,10 +264,14 @@ export async function judgeWithdrawal(
           during: during[i] ?? [],
           after: after.answers[i] ?? [],
         },
-        { expected: expected[i] ?? [], withdrawn, returned: returned[i] ?? [] },
+        {
+          ...{ expected: expected[i] ?? [], troubles: troubles[i] ?? [] },
+          ...{ withdrawn, returned: returned[i] ?? [] },
+        },
       ),
     ),
   );
+  return once(judged);
 }
 
 interface Withdrawn {
@@ -248,6 +300,7 @@ export async function servedFlows({
   const withdrawn = await echo.allPods(of);
   return serviceFlows(client, vantages, { name: service, ip, http: 80, udp: 81 }).map((flow) => ({
     flow,
+    echo,
     expected: () => echo.allPods(remaining),
     withdrawn,
     returned: () => echo.allPods(of),
@@ -285,9 +338,11 @@ export async function judgeServedOnly(
   };
   const before = await controlledBy("before");
   if (before.outcome !== "pass") return before;
-  const during = await watchServed(flows, asking);
+  const { answers: during, troubles } = await watchServed(flows, echo, asking);
   return combine([
-    ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)),
+    ...flows.map((f, i) =>
+      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? [] }),
+    ),
     await controlledBy("after"),
   ]);
 }

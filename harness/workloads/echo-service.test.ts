@@ -4,10 +4,11 @@ import type { KubeObject } from "#harness/kube/kube.ts";
 import { EchoBackends } from "./echo-service.ts";
 
 /** A fake cluster that notes what is applied and what is waited for. */
-function clusterNamed(name: string) {
+function clusterNamed(name: string, pods: readonly unknown[] = []) {
   const applied: KubeObject[] = [];
   const awaited: string[] = [];
   const kube = {
+    list: async () => pods,
     apply: async (object: KubeObject) => void applied.push(object),
     until: async (_kind: unknown, _where: unknown, _judge: unknown, { what }: { what: string }) =>
       void awaited.push(what),
@@ -46,4 +47,25 @@ test("the setting of backends is known before they are deployed", async () => {
   const options = { namespace: "n", image: "agnhost", replicas: 3, ...within };
   const echo = await EchoBackends.deploy([cluster], options);
   expect(echo.settingOf("killed")).toMatchObject({ application: "killed", replicas: 3, graceSeconds: 5 });
+});
+
+test("a backend that became ready or unready since a time is named; that second counts", async () => {
+  const pod = (name: string, lastTransitionTime: string) => ({
+    metadata: { name },
+    status: { conditions: [{ type: "PodScheduled" }, { type: "Ready", lastTransitionTime }] },
+  });
+  const changed = "2026-11-29T11:38:13Z";
+  const { cluster } = clusterNamed("west", [
+    pod("a", changed),
+    pod("b", "2026-11-29T11:38:12Z"),
+    { metadata: { name: "c" } },
+  ]);
+  const echo = await EchoBackends.deploy([cluster], {
+    ...{ namespace: "n", image: "agnhost", replicas: 2 },
+    ...within,
+  });
+  expect(await echo.readinessChanges(Date.parse(changed) + 999)).toEqual([
+    "backend west/a became ready or unready at 2026-11-29T11:38:13Z by kubelet's probe",
+  ]);
+  expect(await echo.readinessChanges(Date.parse(changed) + 1000)).toEqual([]);
 });

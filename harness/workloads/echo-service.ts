@@ -10,6 +10,11 @@ import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./e
 import type { BackendPods } from "./first-backends.ts";
 import { workloadSettingOf } from "./workload-setting.ts";
 
+interface PodCondition {
+  readonly type: string;
+  readonly lastTransitionTime?: string;
+}
+
 export interface EchoOptions {
   readonly namespace: string;
   readonly image: string;
@@ -198,6 +203,27 @@ export class EchoBackends {
   /** Names of the ready backend pods of one cluster. */
   async pods(cluster: Cluster): Promise<string[]> {
     return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
+  }
+
+  /**
+   * The backends that became ready or unready since a time of Unix, as sentences. Kubelet decides that, and writes whole
+   * seconds: a change in the same second counts.
+   */
+  async readinessChanges(sinceUnixMs: number): Promise<string[]> {
+    const pods = await Promise.all(
+      this.clusters.map(async (c) =>
+        (await c.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(c)}`)).map(
+          ({ metadata, status }) => ({ pod: `${c.name}/${metadata.name}`, status }),
+        ),
+      ),
+    );
+    return pods.flat().flatMap(({ pod, status }) => {
+      const ready = (status?.conditions as PodCondition[] | undefined)?.find((c) => c.type === "Ready");
+      const changed = Date.parse(ready?.lastTransitionTime ?? "");
+      return changed >= Math.floor(sinceUnixMs / 1000) * 1000
+        ? [`backend ${pod} became ready or unready at ${ready?.lastTransitionTime} by kubelet's probe`]
+        : [];
+    });
   }
 
   /** The backend pods of every cluster, those that start later included. */

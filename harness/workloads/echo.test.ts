@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Application, applications } from "#harness/model/application.ts";
-import { echoDeployment, servesOnMs } from "./echo.ts";
+import { type EchoVariant, echoDeployment, servesOnMs } from "./echo.ts";
 import { workloadSettingOf } from "./workload-setting.ts";
 
 const deploymentOf = (application?: Application) =>
@@ -68,4 +68,16 @@ test("the setting is read from the deployment; no two applications share one", (
   });
   const ends = applications.map((a) => workloadSettingOf(deploymentOf(a), a).graceSeconds);
   expect(new Set(ends).size).toBe(applications.length);
+});
+
+test("a measured backend leaves at its first failed probe, another only at the third", () => {
+  const failures = (variant: EchoVariant) =>
+    workloadSettingOf(
+      echoDeployment({
+        ...{ namespace: "n", name: "echo-east", image: "agnhost", replicas: 2, labels: {}, variant },
+      }),
+      "exits",
+    ).containers.echo?.readinessFailures;
+  expect(failures({ heartbeatImage: "prober" })).toBe(1);
+  expect(failures({})).toBe(3);
 });

@@ -67,9 +67,15 @@ async function answeredOnly(
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };
   const before = await judgeOpen(own, "its cluster's own service before", asking);
   const expected = await echo.allPods(by);
-  const during = await watchServed(flows, asking);
+  const { answers: during, troubles } = await watchServed(flows, echo, asking);
   const after = await judgeOpen(own, "its cluster's own service after", asking);
-  return combine([before, ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)), after]);
+  return combine([
+    before,
+    ...flows.map((f, i) =>
+      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? [] }),
+    ),
+    after,
+  ]);
 }
 
 /** From one node of every cluster to a name. The dot at its end spares the resolver its search list, each time. */
