@@ -42,10 +42,9 @@ export function judgeDenied({ flow, before, during, after }: Watched): Verdict {
 export function judgeWithdrawn(
   { flow, before, during, after }: Watched,
   {
-    expected,
     withdrawn,
     returned = withdrawn,
-    troubles = [],
+    ...serving
   }: Serving & {
     /** Must have answered before. */
     readonly withdrawn: readonly string[];
@@ -54,44 +53,63 @@ export function judgeWithdrawn(
   },
 ): Verdict {
   return combine([
-    judgeOnly(flow, during, { expected, troubles }),
+    judgeOnly(flow, during, serving),
     failedBecause(withdrawn.length === 0 ? [`${flow}: no backend was withdrawn, which proves nothing`] : []),
     judgeServed(`${flow}, before the withdrawal`, before, withdrawn),
     judgeServed(`${flow}, after the withdrawal`, after, returned),
   ]);
 }
 
-export interface Serving {
-  readonly expected: readonly string[];
-  /** What the test machine did meanwhile, as sentences: a request may be lost for that, and nobody answers for that. */
-  readonly troubles?: readonly string[];
+/** What the test machine did during a watch. */
+export interface Troubles {
+  /** Of the prober, as sentences: it was late. Nothing is excused without these. */
+  readonly late: readonly string[];
+  /** The pods that became ready or unready meanwhile. */
+  readonly unsteady: readonly string[];
 }
 
-const unlessSpoiled = (losses: Verdict, troubles: readonly string[]): Verdict =>
-  losses.outcome === "fail" && troubles.length > 0
-    ? unknownBecause([...losses.reasons, ...troubles.map((t) => `the test machine was disturbed: ${t}`)])
-    : losses;
+export const calm: Troubles = { late: [], unsteady: [] };
+
+export interface Serving {
+  readonly expected: readonly string[];
+  readonly troubles?: Troubles;
+}
+
+/**
+ * A prober that was late shows a machine without time for its programs. Answers may be late then as well; and where a
+ * readiness probe was late too, a backend leaves, whose UDP sockets Cilium closes. A flow that lost everything, and a
+ * backend that became unready on a machine that had time, are failures.
+ */
+function unlessSpoiled(flow: string, during: readonly AskAnswer[], { expected, troubles }: Serving): Verdict {
+  const losses = judgeControl(flow, during);
+  if (losses.outcome === "pass" || troubles === undefined) return losses;
+  const unsteady = troubles.unsteady.filter((pod) => expected.includes(pod));
+  const changed = unsteady.map((pod) => `backend ${pod} became ready or unready meanwhile`);
+  const bad = during.filter((a) => a.outcome !== "ok");
+  const excusable = unsteady.length > 0 || bad.every((a) => a.outcome === "timeout");
+  const spoiled = troubles.late.length > 0 && excusable && bad.length < during.length;
+  return spoiled
+    ? unknownBecause([
+        ...losses.reasons,
+        ...[...troubles.late, ...changed].map((t) => `the test machine was disturbed: ${t}`),
+      ])
+    : failedBecause([...losses.reasons, ...changed]);
+}
 
 /** Whether in many requests over some time every one was answered, and only by the expected pods. */
-export const judgeOnly = (
-  flow: string,
-  during: readonly AskAnswer[],
-  { expected, troubles = [] }: Serving,
-): Verdict => combine([judgeEnough(flow, during), judgeOnlyBy(flow, during, { expected, troubles })]);
+export const judgeOnly = (flow: string, during: readonly AskAnswer[], serving: Serving): Verdict =>
+  combine([judgeEnough(flow, during), judgeOnlyBy(flow, during, serving)]);
 
 /** The same of any number of requests: for a look, which a watch follows. */
-export function judgeOnlyBy(
-  flow: string,
-  during: readonly AskAnswer[],
-  { expected, troubles = [] }: Serving,
-): Verdict {
+export function judgeOnlyBy(flow: string, during: readonly AskAnswer[], serving: Serving): Verdict {
+  const { expected } = serving;
   const surplus = new Map<string, number>();
   for (const { outcome, body } of during) {
     const pod = body.trim();
     if (outcome === "ok" && !expected.includes(pod)) surplus.set(pod, (surplus.get(pod) ?? 0) + 1);
   }
   return combine([
-    unlessSpoiled(judgeControl(flow, during), troubles),
+    unlessSpoiled(flow, during, serving),
     failedBecause([
       ...[...surplus].map(
         ([pod, count]) =>
@@ -152,6 +170,9 @@ function when(answers: readonly AskAnswer[]): string {
 /** Shares of the time that a request may take, by which a prober's own lateness spoils a verdict (METHOD.md, rule 15). */
 const latenessOf = { p99: 0.05, stall: 0.25 } as const;
 
+/** As in the judgement of probers' records (blame.ts). */
+const startingMs = 1000;
+
 /**
  * How late a prober sent the requests of a watch, as sentences; empty if that was near its schedule, of one request
  * every `everyMs` from the first on.
@@ -163,7 +184,12 @@ export function lateSending(
 ): string[] {
   const sent = during.flatMap(({ sentMs }) => (sentMs === undefined ? [] : [sentMs]));
   const first = Math.min(...sent);
-  const late = sent.map((ms, i) => Math.max(0, ms - first - i * everyMs)).sort((a, b) => a - b);
+  // Its own start delays the first requests.
+  const late = sent
+    .map((ms, i) => ({ atMs: ms - first, lateMs: Math.max(0, ms - first - i * everyMs) }))
+    .filter(({ atMs }) => atMs >= startingMs)
+    .map(({ lateMs }) => lateMs)
+    .sort((a, b) => a - b);
   if (late.length === 0) return [];
   const [p99, largest] = [sortedQuantile(late, 0.99), sortedQuantile(late, 1)];
   const [p99Limit, stallLimit] = [latenessOf.p99 * timeoutMs, latenessOf.stall * timeoutMs];

@@ -131,17 +131,6 @@ describe("samples that a busy machine takes rarely", () => {
       /1\.4 cores for 8 s.*stood still for 7000 ms/,
     );
   });
-  test("while no processor is idle, what others use is taken from the lab, and half as much counts", () => {
-    const four = (busy: number, cores?: number) =>
-      [1000, 2000, 3000, 4000].map((atMs) =>
-        sample(atMs, busy, cores === undefined ? {} : { cores, labCores: busy - 0.7 }),
-      );
-    expect(disturbances(four(1.95, 2), limits, 0, 5000)).toEqual([
-      "other programs used 0.6 cores for 4 s (limit 0.8; half of it while no processor is idle)",
-    ]);
-    expect(disturbances(four(1.8, 2), limits, 0, 5000)).toEqual([]);
-    expect(disturbances(four(1.95, 4), limits, 0, 5000)).toEqual([]);
-  });
   test("an interval without a sample shows no trouble", () => {
     const elsewhere = [sample(1000, 2), sample(2000, 2), sample(3000, 2), sample(4000, 2)];
     expect(disturbances(elsewhere, limits, 20_000, 25_000)).toEqual([]);

@@ -29,16 +29,6 @@ const namesAtMost = 4;
 /** A stopping daemon still answers while it ends its containers. */
 const dockerEndsMs = 30_000;
 
-const foreign = (s: HostSample): number => s.busyCores - s.labCores - s.ownCores;
-
-/** From this share of all cores on no processor is idle; the rest is the error of a sample. */
-const saturated = 0.95;
-
-/** While no processor is idle, what other programs use is taken from the lab, and half as much counts. */
-function foreignLimit({ busyCores, cores }: HostSample, { foreignCores }: HostLimits): number {
-  return cores !== undefined && busyCores >= saturated * cores ? foreignCores / 2 : foreignCores;
-}
-
 /** Disturbances of the rig in an interval, as sentences; empty if there were none. */
 export function disturbances(
   samples: readonly HostSample[],
@@ -51,20 +41,18 @@ export function disturbances(
   );
   const during = stretches.filter((s) => s.atMs >= sinceMs && s.sinceMs <= untilMs + afterMs);
   const found: string[] = [];
+  const foreign = (s: HostSample): number => s.busyCores - s.labCores - s.ownCores;
   // A test may be shorter than a disturbance, so one that began just before it counts too.
   const around = stretches.filter((s) => s.atMs >= sinceMs - disturbedMs && s.sinceMs <= untilMs + afterMs);
-  const hogged = longestRun(around, (s) => foreign(s) > foreignLimit(s, limits));
+  const hogged = longestRun(around, (s) => foreign(s) > limits.foreignCores);
   const hoggedMs = lengthMs(hogged);
   // Weighted by time: a busy machine takes fewer samples.
   if (hoggedMs >= disturbedMs) {
     const mean = hogged.reduce((sum, s) => sum + foreign(s) * (s.atMs - s.sinceMs), 0) / hoggedMs;
     const names = [...new Set(hogged.flatMap((s) => s.foreignNames ?? []))].slice(0, namesAtMost);
-    const half = hogged.some((s) => foreignLimit(s, limits) < limits.foreignCores)
-      ? "; half of it while no processor is idle"
-      : "";
     const who = names.length === 0 ? "" : ` (${names.join(", ")})`;
     found.push(
-      `other programs${who} used ${mean.toFixed(1)} cores for ${Math.round(hoggedMs / 1000)} s (limit ${limits.foreignCores}${half})`,
+      `other programs${who} used ${mean.toFixed(1)} cores for ${Math.round(hoggedMs / 1000)} s (limit ${limits.foreignCores})`,
     );
   }
   const stall = Math.max(0, ...during.map((s) => s.lateMs));

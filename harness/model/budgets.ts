@@ -255,7 +255,7 @@ export const rigSchema = z
       .positive()
       .default(0.8)
       .describe(
-        "Cores that programs other than the lab and the harness may use for three consecutive seconds during a test; half as many while no processor is idle.",
+        "Cores that programs other than the lab and the harness may use for three consecutive seconds during a test.",
       ),
     hostStallMs: z
       .number()

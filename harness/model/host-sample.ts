@@ -5,8 +5,6 @@ const hostSampleSchema = z.strictObject({
   atMs: z.number(),
   /** Busy cores since the previous sample, of all processes. */
   busyCores: z.number(),
-  /** All there are; absent in samples of older runs. */
-  cores: z.number().exactOptional(),
   /** The lab's containers' part of them; `ownCores` is that of the harness and its children. */
   labCores: z.number(),
   ownCores: z.number(),

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "undici";
@@ -24,7 +23,6 @@ export class HostWatch implements AsyncDisposable {
   onSample: ((sample: HostSample) => void) | undefined;
   readonly #groups: readonly CpuGroup[];
   readonly #disks: readonly string[];
-  readonly #cores = availableParallelism();
   readonly #docker = new Client("http://localhost", {
     socketPath: "/var/run/docker.sock",
     headersTimeout: dockerAnswersWithinMs,
@@ -88,7 +86,6 @@ export class HostWatch implements AsyncDisposable {
     const sample: HostSample = {
       atMs,
       ...cores,
-      cores: this.#cores,
       ...(foreignNames === undefined ? {} : { foreignNames: [...foreignNames] }),
       lateMs,
       freeDiskBytes: this.#freeDiskBytes,

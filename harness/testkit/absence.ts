@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import {
   absence,
+  calm,
   judgeControl,
   judgeDenied,
   judgeOnly,
@@ -9,6 +10,7 @@ import {
   judgeUnanswered,
   judgeWithdrawn,
   lateSending,
+  type Troubles,
 } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
@@ -56,25 +58,27 @@ export const silentInTime = (flows: readonly Flow[], { within }: Asking): Promis
 
 export interface ServedWatch {
   readonly answers: readonly Answers[];
-  /** What the test machine did meanwhile that loses requests, of each flow. */
-  readonly troubles: readonly (readonly string[])[];
+  /** Of each flow. */
+  readonly troubles: readonly Troubles[];
 }
 
-/** A backend that is unready at the begin of a watch leaves the clients' BPF maps, and their sockets, this much later. */
-const leavesWithinMs = 2000;
-
-/** As `watchClosed`, on flows of which every request must be answered by these backends. */
+/**
+ * As `watchClosed`, on flows of which every request must be answered by these backends. `steady`: their readiness before
+ * the watch, or before something that must not have disturbed it.
+ */
 export async function watchServed(
   flows: readonly Flow[],
   echo: EchoBackends,
   { timeoutMs, within: { signal } }: Asking,
+  steady?: ReadonlyMap<string, string | undefined>,
 ): Promise<ServedWatch> {
-  const sinceUnixMs = Date.now() - leavesWithinMs;
+  const before = steady ?? (await echo.readinessTimes());
   const answers = await askFlows(flows, { ...paced, timeoutMs, signal });
-  const unsteady = await echo.readinessChanges(sinceUnixMs);
+  const after = await echo.readinessTimes();
+  const unsteady = [...after.keys()].filter((pod) => after.get(pod) !== before.get(pod));
   const late = (f: Flow, i: number): string[] =>
     lateSending(flowName(f), answers[i] ?? [], { everyMs: paced.everyMs, timeoutMs });
-  return { answers, troubles: flows.map((f, i) => [...late(f, i), ...unsteady]) };
+  return { answers, troubles: flows.map((f, i) => ({ late: late(f, i), unsteady })) };
 }
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
@@ -245,13 +249,12 @@ export async function judgeWithdrawal(
   if (before.verdict.outcome !== "pass") return before.verdict;
   await withdraw();
   const expected = await Promise.all(served.map((s) => s.expected()));
+  const { echo } = found(served[0], "flow of a withdrawal");
+  // A backend that left just before the watch loses requests in it.
+  const steady = await echo.readinessTimes();
   const settled = await settledOn(flows, expected, asking);
   if (settled.outcome !== "pass") return settled;
-  const { answers: during, troubles } = await watchServed(
-    flows,
-    found(served[0], "flow of a withdrawal").echo,
-    asking,
-  );
+  const { answers: during, troubles } = await watchServed(flows, echo, asking, steady);
   await restore();
   const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
   const after = await servedBy("after", returned);
@@ -265,7 +268,7 @@ export async function judgeWithdrawal(
           after: after.answers[i] ?? [],
         },
         {
-          ...{ expected: expected[i] ?? [], troubles: troubles[i] ?? [] },
+          ...{ expected: expected[i] ?? [], troubles: troubles[i] ?? calm },
           ...{ withdrawn, returned: returned[i] ?? [] },
         },
       ),
@@ -341,7 +344,7 @@ export async function judgeServedOnly(
   const { answers: during, troubles } = await watchServed(flows, echo, asking);
   return combine([
     ...flows.map((f, i) =>
-      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? [] }),
+      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? calm }),
     ),
     await controlledBy("after"),
   ]);

@@ -205,25 +205,17 @@ export class EchoBackends {
     return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
   }
 
-  /**
-   * The backends that became ready or unready since a time of Unix, as sentences. Kubelet decides that, and writes whole
-   * seconds: a change in the same second counts.
-   */
-  async readinessChanges(sinceUnixMs: number): Promise<string[]> {
+  /** When each existing backend of every cluster last became ready or unready, as its cluster writes it. */
+  async readinessTimes(): Promise<ReadonlyMap<string, string | undefined>> {
     const pods = await Promise.all(
-      this.clusters.map(async (c) =>
-        (await c.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(c)}`)).map(
-          ({ metadata, status }) => ({ pod: `${c.name}/${metadata.name}`, status }),
-        ),
-      ),
+      this.clusters.map((c) => c.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(c)}`)),
     );
-    return pods.flat().flatMap(({ pod, status }) => {
-      const ready = (status?.conditions as PodCondition[] | undefined)?.find((c) => c.type === "Ready");
-      const changed = Date.parse(ready?.lastTransitionTime ?? "");
-      return changed >= Math.floor(sinceUnixMs / 1000) * 1000
-        ? [`backend ${pod} became ready or unready at ${ready?.lastTransitionTime} by kubelet's probe`]
-        : [];
-    });
+    return new Map(
+      pods.flat().map(({ metadata, status }) => {
+        const conditions = status?.conditions as readonly PodCondition[] | undefined;
+        return [metadata.name, conditions?.find((c) => c.type === "Ready")?.lastTransitionTime];
+      }),
+    );
   }
 
   /** The backend pods of every cluster, those that start later included. */

@@ -22,12 +22,10 @@ export function echoContainer(image: string) {
       { name: echoPortName, containerPort: echoHttpPort },
       { containerPort: echoUdpPort, protocol: "UDP" },
     ],
-    // Three failures: one late answer of a busy machine must not take a backend away, whose UDP sockets Cilium then
-    // closes (pkg/loadbalancer/reconciler/termination.go).
     readinessProbe: {
       httpGet: { path: "/healthz", port: echoHttpPort },
       periodSeconds: 1,
-      failureThreshold: 3,
+      failureThreshold: 1,
     },
   };
 }
@@ -63,6 +61,12 @@ export interface EchoVariant {
   readonly heartbeatImage?: string;
   /** Replaces pods one after another instead of all at once when the template changes. */
   readonly rolling?: boolean;
+  /**
+   * Leaves its services at the third failed readiness probe instead of the first. For what must serve throughout: a
+   * single late answer of a busy machine would take a backend away, whose UDP sockets Cilium then closes
+   * (pkg/loadbalancer/reconciler/termination.go).
+   */
+  readonly patient?: boolean;
   /** How a pod ends; by default it exits at once. */
   readonly application?: Application;
 }
@@ -100,12 +104,7 @@ function endingContainers(
   image: string,
   heartbeatImage: string | undefined,
 ): Record<string, unknown>[] {
-  const patient = echoContainer(image);
-  // What scenarios measure leaves at its first failed probe, so that detection takes the least time there is.
-  const plain =
-    heartbeatImage === undefined
-      ? patient
-      : { ...patient, readinessProbe: { ...patient.readinessProbe, failureThreshold: 1 } };
+  const plain = echoContainer(image);
   const echo =
     serveOnSeconds === 0
       ? plain
@@ -117,6 +116,11 @@ function endingContainers(
   const lifecycle = { preStop: { sleep: { seconds: preStopSeconds } } };
   return [{ ...echo, readinessProbe }, ...heartbeats].map((c) => ({ ...c, lifecycle }));
 }
+
+const withPatience = (container: Record<string, unknown>): Record<string, unknown> =>
+  typeof container.readinessProbe === "object"
+    ? { ...container, readinessProbe: { ...container.readinessProbe, failureThreshold: 3 } }
+    : container;
 
 function heartbeatContainer(image: string, serveOnSeconds: number | undefined): Record<string, unknown> {
   const spec: EchoSpec = {
@@ -141,7 +145,7 @@ export function echoDeployment(options: {
   readonly labels: Readonly<Record<string, string>>;
   readonly variant?: EchoVariant;
 }): KubeObject {
-  const { heartbeatImage, rolling = false, application = "exits" } = options.variant ?? {};
+  const { heartbeatImage, rolling = false, application = "exits", patient = false } = options.variant ?? {};
   const end = ends[application];
   return {
     apiVersion: "apps/v1",
@@ -167,7 +171,9 @@ export function echoDeployment(options: {
               labelSelector: { matchLabels: { app: options.name } },
             },
           ],
-          containers: endingContainers(end, options.image, heartbeatImage),
+          containers: endingContainers(end, options.image, heartbeatImage).map((c) =>
+            patient ? withPatience(c) : c,
+          ),
         },
       },
     },

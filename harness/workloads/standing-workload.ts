@@ -57,7 +57,7 @@ export async function deployStanding(options: StandingWorkloadOptions): Promise<
     namespace: standingNamespace,
     image: agnhostImage,
     replicas: 2,
-    variant: { heartbeatImage: proberImage },
+    variant: { heartbeatImage: proberImage, patient: true },
     withinMs,
     signal,
   });

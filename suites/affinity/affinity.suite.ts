@@ -30,7 +30,7 @@ export default defineSuite(
       "Serves the same backends through services with affinity local, remote and none, then removes one cluster's backends.",
     failureMeans:
       "The choice of backends: an agent's service table or BPF map, or the data it received from the kvstore.",
-    echo: { replicas: 1 },
+    echo: { replicas: 1, patient: true },
     setup: async ({ mesh, echo, within }) => {
       for (const affinity of affinities) {
         await echo.serve(`echo-${affinity}`, {

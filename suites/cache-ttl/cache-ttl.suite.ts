@@ -24,7 +24,7 @@ export default defineSuite(
       "Stops the other cluster's clustermesh-apiserver; its backends must keep serving until the TTL has passed, then be dropped by every client, at the latest when the missing heartbeat has shown the loss and the TTL has passed since, and be added again when it returns.",
     failureMeans: "The expiry of data about an unreachable cluster in agents.",
     requires: ["clustermeshApiserver"],
-    echo: { replicas: 1 },
+    echo: { replicas: 1, patient: true },
     setup: async ({ mesh, echo, within }) => {
       await serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle);
       const ttlMs = new Map<string, number>();

@@ -51,7 +51,7 @@ export default defineSuite(
       "A Helm upgrade of each cluster issues new certificates from the same CA while clients of every cluster use a service that the other cluster serves, and while new pods, new services and policies for the new pods must reach the other cluster; ends once each clustermesh-apiserver serves its new certificate. Then reconnects every agent and waits for it: a new pod in one cluster must be learned by the others.",
     failureMeans: "Certificates: their issuer, or the CAs that each side trusts.",
     requires: ["clustermeshApiserver"],
-    echo: { replicas: 2, heartbeats: true },
+    echo: { replicas: 2, heartbeats: true, patient: true },
     setup: scenarioSetup(["remote"]),
   },
   (kit) => {

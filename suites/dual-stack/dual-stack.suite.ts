@@ -35,7 +35,7 @@ export default defineSuite(
       "Sends TCP and UDP from every node to the IPv6 address of a pod on every node; then requests to the IPv6 ClusterIP of a dual-stack global service, which the backends of every cluster and no others must answer.",
     failureMeans: "IPv6 between the nodes, or the IPv6 part of the service data that clusters exchange.",
     requires: ["dualStack"],
-    echo: { replicas: 2 },
+    echo: { replicas: 2, patient: true },
     setup: async ({ mesh, echo, namespace, images, within }) => {
       for (const cluster of mesh.clusters) {
         const object = echoService({

@@ -38,7 +38,7 @@ export default defineSuite(
     method:
       "Creates a headless global service, and one with `service.cilium.io/global-sync-endpoint-slices`; compares the EndpointSlices that Cilium's operator mirrors with those of the other cluster, and checks the A records that a pod receives.",
     failureMeans: "Cilium's operator, which mirrors EndpointSlices, or CoreDNS, which reads them.",
-    echo: { replicas: 2 },
+    echo: { replicas: 2, patient: true },
     setup: async ({ mesh, echo, namespace }) => {
       const global = { [annotation.global]: "true" };
       for (const cluster of mesh.clusters) {

@@ -144,7 +144,7 @@ export default defineSuite(
     method:
       "Marks a namespace `clustermesh.cilium.io/global: \"false\"` in one cluster: its services, EndpointSlices, pods and identities must disappear from that cluster's kvstore, and the other cluster's clients must use only their own backends. Pods must still reach each other by address, but a policy that selects the other cluster's pods by label must stop matching them. Then reverses it.",
     failureMeans: "clustermesh-apiserver, which exports a cluster's objects.",
-    echo: { replicas: 1 },
+    echo: { replicas: 1, patient: true },
     setup: async ({ mesh, namespace, images, budgets, echo, within }) => {
       for (const c of mesh.clusters) await mark(c, namespace, true);
       await serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle);

@@ -40,7 +40,7 @@ export default defineSuite(
     method:
       "Checks each backend's share of a sample of computed size; compares agents' backend lists and BPF maps with both clusters' EndpointSlices; then tests the annotations that remove backends, and the old annotation names.",
     failureMeans: "The service data that a cluster exports, or how agents apply it.",
-    echo: { replicas: 2 },
+    echo: { replicas: 2, patient: true },
     setup: async ({ echo, within }) => {
       // Not waited for: where Cilium merges the ports, only their test must fail.
       await Promise.all(echo.clusters.map((c) => c.kube.apply(twoPortService(echo, c))));

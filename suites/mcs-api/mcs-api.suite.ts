@@ -82,7 +82,7 @@ export default defineSuite(
       "Creates a Service and its ServiceExport in one cluster only; checks the ServiceImport in the others and the backends that answer at its address; the import must disappear with the export. One test checks each further point of KEP-1645, required or optional, with the first cluster as exporter and every cluster as importer.",
     failureMeans: "Cilium's operator, which imports services, or the data it received from the kvstore.",
     requires: ["mcsApi"],
-    echo: { replicas: 2 },
+    echo: { replicas: 2, patient: true },
     setup: async ({ mesh, echo, namespace, images, within }) => {
       for (const home of mesh.clusters) {
         const name = exported(home);

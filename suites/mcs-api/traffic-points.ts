@@ -1,5 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { judgeGone, judgeOnly } from "#harness/judge/absence.ts";
+import { calm, judgeGone, judgeOnly } from "#harness/judge/absence.ts";
 import { judgeSlices } from "#harness/judge/mcs.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
@@ -72,7 +72,7 @@ async function answeredOnly(
   return combine([
     before,
     ...flows.map((f, i) =>
-      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? [] }),
+      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? calm }),
     ),
     after,
   ]);
