@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { balancerState, l2PolicyState } from "./announcements.ts";
+import { balancerState, bgpKinds, l2PolicyState } from "./announcements.ts";
 
 const service = (spec: object, status: object = {}) =>
   balancerState({ apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec, status });
@@ -22,4 +22,13 @@ test("a policy without a selector and interfaces means every one", () => {
   expect(l2PolicyState({ ...object, metadata: { name: "p" }, spec: { loadBalancerIPs: true } })).toEqual({
     ...{ name: "p", interfaces: [], loadBalancerIps: true },
   });
+});
+
+test.each([
+  ["1.17.4", ["cilium.io/v2alpha1 CiliumBGPAdvertisement", "cilium.io/v2alpha1 CiliumBGPPeeringPolicy"]],
+  ["1.18.6", ["cilium.io/v2 CiliumBGPAdvertisement", "cilium.io/v2alpha1 CiliumBGPPeeringPolicy"]],
+  ["1.20.2", ["cilium.io/v2 CiliumBGPAdvertisement"]],
+  ["unknown", ["cilium.io/v2alpha1 CiliumBGPAdvertisement", "cilium.io/v2alpha1 CiliumBGPPeeringPolicy"]],
+])("the kinds of BGP in Cilium %s", (version, kinds) => {
+  expect(bgpKinds(version).map((k) => `${k.apiVersion} ${k.kind}`)).toEqual(kinds);
 });

@@ -1,5 +1,6 @@
-import type { KubeObject } from "#harness/kube/kube.ts";
+import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { given } from "#harness/lib/given.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
 import type { Announcements, BgpAdvert, L2Policy, LeaseState } from "#harness/model/announcements.ts";
 import type { Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { bgpAdverts } from "#harness/semantics/announcements.ts";
@@ -27,6 +28,19 @@ const leaseState = ({ metadata, spec }: KubeObject): LeaseState => ({
   name: metadata.name,
   holder: String(spec?.holderIdentity ?? ""),
 });
+
+/**
+ * The kinds that say what BGP announces of services, in a version of Cilium. Advertisements are of v2alpha1 alone before
+ * Cilium 1.18, and of both versions up to 1.20; the older kind ends with 1.18 (pkg/k8s/apis/cilium.io/client/crds). A text
+ * that is no version counts as an old one.
+ */
+export function bgpKinds(version: string): KindRef[] {
+  const advertisement = kinds.ciliumBgpAdvertisement;
+  return [
+    isAtLeast(version, "1.18") ? advertisement : { ...advertisement, apiVersion: "cilium.io/v2alpha1" },
+    ...(isAtLeast(version, "1.19") ? [] : [kinds.ciliumBgpPeeringPolicy]),
+  ];
+}
 
 type ReadObjects = <T>(file: string, map: (o: KubeObject) => readonly T[]) => Part<T[]>;
 

@@ -46,6 +46,19 @@ export function healthSettingsOf(mesh: MeshSnapshot, node: string): HealthSettin
   return known.get(node) ?? known.get(node.split("/")[0] ?? "");
 }
 
+/**
+ * The TCP ports of health checks anywhere in the mesh: a rule on a node may stop what it answers, at its own port, or what
+ * it asks, at the port of the asking node. A cluster whose settings are not known has the default.
+ */
+export const healthPortsOf = oncePer((mesh: MeshSnapshot): ReadonlySet<number> => {
+  const known = [...settingsByName(mesh).values()];
+  const isUnknown = mesh.clusters.some((c) => settingsOf(c) === undefined);
+  return new Set([
+    ...known.filter((s) => s.isOn).map((s) => s.port),
+    ...(isUnknown ? [healthPort({ settings: {} })] : []),
+  ]);
+});
+
 type HealthNode = HealthReport["nodes"][number];
 
 /** Without what a node does not answer by its settings: the port that is asked, its endpoint, or anything at all. */

@@ -1,13 +1,14 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { AgentState, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
+import { healthReportOf } from "./health-settings.ts";
 import { known } from "./parts.ts";
 import { onNode } from "./repairs.ts";
 
-/** Whether the agent of a node reports that it does not reach an address; unknown counts as yes. */
-function fails(cluster: ClusterSnapshot, node: string, ip: string): boolean {
-  const report = cluster.agents.find((a) => a.node === node)?.health;
-  const seen = report?.ok === true ? report.value.nodes.find((n) => n.host.ip === ip) : undefined;
+/** Whether an agent reports that it does not reach an address; unknown counts as yes. */
+function fails(mesh: MeshSnapshot, agent: AgentState | undefined, ip: string): boolean {
+  const report = agent === undefined ? undefined : healthReportOf(mesh, agent);
+  const seen = report?.nodes.find((n) => n.host.ip === ip);
   return (
     seen === undefined || [seen.host.http, seen.host.icmp].some((p) => p !== undefined && p.status !== "")
   );
@@ -23,8 +24,9 @@ export function neighbours(mesh: MeshSnapshot): Finding[] {
     if (read?.ok === true)
       for (const { ip, mac } of read.value.own) own.set(ip, [...(own.get(ip) ?? []), { mac, node }]);
   const addresses = new Set(mesh.clusters.flatMap((c) => known(c.nodes).map((n) => n.address)));
-  return mesh.clusters.flatMap((cluster) =>
-    cluster.nodeStates.flatMap(({ node, neighbours: read }) =>
+  return mesh.clusters.flatMap((cluster) => {
+    const agentOn = new Map(cluster.agents.map((a) => [a.node, a]));
+    return cluster.nodeStates.flatMap(({ node, neighbours: read }) =>
       (read?.ok === true ? read.value.permanent : []).flatMap(({ ip, mac, device }) => {
         // An address of several nodes, as of a network that is the same everywhere, says nothing.
         const [owner, ...others] = own.get(ip) ?? [];
@@ -34,7 +36,7 @@ export function neighbours(mesh: MeshSnapshot): Finding[] {
         return [
           findingOf("neighbour-wrong", {
             // A gateway may answer for others on purpose.
-            severity: fails(cluster, node, ip) ? "broken" : "suspect",
+            severity: fails(mesh, agentOn.get(node), ip) ? "broken" : "suspect",
             cluster: cluster.name,
             subject: `node ${node}`,
             message: `node ${node} of ${cluster.name} has a permanent neighbour entry for node ${owner.node} (${ip}) with the link-layer address ${mac}, which is ${owner.mac}: nothing that ${node} sends to ${owner.node} arrives`,
@@ -42,6 +44,6 @@ export function neighbours(mesh: MeshSnapshot): Finding[] {
           }),
         ];
       }),
-    ),
-  );
+    );
+  });
 }

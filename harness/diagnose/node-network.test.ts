@@ -9,6 +9,8 @@ import type {
 } from "#harness/model/mesh-snapshot.ts";
 import type { HealthReport } from "#harness/model/snapshot.ts";
 import { causesOf, east, meshWith, ok, west, withSettings } from "./healthy-mesh.ts";
+import { neighbours } from "./neighbours.ts";
+import { underlay } from "./underlay.ts";
 
 const [agent] = west.agents;
 if (agent === undefined) throw new Error("the healthy cluster has an agent");
@@ -78,6 +80,57 @@ describe("permanent neighbours", () => {
 
   test("a right one is no finding", () => {
     expect(found("02:00:00:00:00:01")).toEqual([]);
+  });
+
+  test("a check at a port where the other cluster does not answer says nothing of it", () => {
+    const path = (status: string) => ({ status, latencyNs: 0, lastProbed: "" });
+    const report: HealthReport = {
+      ...{ local: "west/node-2", timestamp: "", probeIntervalMs: 0 },
+      nodes: [
+        { name: "east/node-1", host: { ip: "172.18.0.1", icmp: path(""), http: path("connection refused") } },
+      ],
+    };
+    const severities = (port: string) =>
+      neighbours(
+        meshWith(
+          { nodeStates: [inside("node-1", { neighbours: own("172.18.0.1", "02:00:00:00:00:01") })] },
+          {
+            nodeStates: [inside("node-2", { neighbours: entry("02:42:0a:de:ad:17") })],
+            config: withSettings(west, { "cluster-health-port": port }).config,
+            agents: west.agents.map((a) => ({ ...a, health: ok(report) })),
+          },
+        ),
+      ).map((f) => f.severity);
+    expect(severities("4240")).toEqual(["broken"]);
+    expect(severities("9940")).toEqual(["suspect"]);
+  });
+});
+
+describe("a firewall rule at the port of health checks", () => {
+  const said = (port: number, east: ClusterSnapshot, west: ClusterSnapshot): string => {
+    const rule = { podIp: "", packets: 3, text: `INPUT -p tcp -m tcp --dport ${port} -j DROP` };
+    const nodeStates = [{ node: "node-2", rules: ok([rule]), stopped: [] }];
+    return underlay(meshWith(east, { ...west, nodeStates }))
+      .map((f) => f.message)
+      .join();
+  };
+  const at9940 = { "cluster-health-port": "9940" };
+  const [east9940, west9940] = [withSettings(east, at9940), withSettings(west, at9940)];
+
+  test("is named by the port that the mesh has, and another one is not", () => {
+    expect(said(4240, east, west)).toContain("TCP 4240 (the agents' health checks) (3 packets so far)");
+    expect(said(9940, east, west)).toContain("TCP 9940 (3 packets so far)");
+    expect(said(9940, east9940, west9940)).toContain("TCP 9940 (the agents' health checks)");
+    expect(said(4240, east9940, west9940)).toContain("TCP 4240 (3 packets so far)");
+  });
+
+  test("is that of either cluster where they differ, and none where nobody is checked", () => {
+    expect(said(9940, east9940, west)).toContain("TCP 9940 (the agents' health checks)");
+    expect(said(4240, east9940, west)).toContain("TCP 4240 (the agents' health checks)");
+    const off = { "enable-health-checking": "false" };
+    expect(said(4240, withSettings(east, off), withSettings(west, off))).toContain("TCP 4240 (3 packets");
+    const config: ClusterSnapshot["config"] = { ok: false, why: "not read" };
+    expect(said(4240, east9940, { ...west, config })).toContain("TCP 4240 (the agents' health checks)");
   });
 });
 

@@ -3,7 +3,7 @@ import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
-import { missingGroupProblems, namedGroups, withGroups } from "#harness/semantics/cidr-groups.ts";
+import { missingGroupProblems, namedGroups, policiesWithGroups } from "#harness/semantics/cidr-groups.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
 import type { MeshPod, PodRanges, PolicyCluster, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
@@ -97,10 +97,7 @@ function clusterOf({ snapshot, config, ...member }: Member): PolicyCluster {
   return {
     ...{ name: member.name, version, settings: config },
     ...{ isLocal: member.isLocal, enforcement: member.enforcement },
-    policies: member.policies.map((policy) => ({
-      ...policy,
-      specs: policy.specs.map(({ path, spec }) => ({ path, spec: withGroups(spec, cidrGroupsOf(snapshot)) })),
-    })),
+    policies: policiesWithGroups(member.policies, cidrGroupsOf(snapshot)),
     pods: member.pods.map(meshPod),
     ranges: rangesOf(snapshot, config),
     nodeIps: [

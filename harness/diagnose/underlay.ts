@@ -1,13 +1,13 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { healthPortsOf } from "./health-settings.ts";
 import { nftables } from "./nftables.ts";
 import { known } from "./parts.ts";
 
-/** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh need. */
+/** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh need, beside that of health checks. */
 const ports: Readonly<Record<string, string>> = {
   "8472": "VXLAN: tunnelled traffic",
-  "4240": "the agents' health checks",
   "2379": "clustermesh-apiserver",
   "2378": "clustermesh-apiserver",
   "32379": "clustermesh-apiserver's NodePort",
@@ -21,6 +21,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   const owner = podNames(mesh);
   const address = addressNames(mesh);
+  const healthPorts = healthPortsOf(mesh);
   for (const cluster of mesh.clusters) {
     for (const inside of cluster.nodeStates) {
       const rules = known(inside.rules);
@@ -35,7 +36,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           severity: "broken",
           cluster: cluster.name,
           subject,
-          message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
+          message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule, healthPorts)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
           next: removal(inside.node, rule),
         });
       }
@@ -68,12 +69,13 @@ function savedWords(text: string): string[] {
 
 const packetsOf = (f: Finding): number => (Number(/\((\d+) packets/.exec(f.message)?.[1] ?? 0) > 0 ? 1 : 0);
 
-function what(rule: FirewallRule): string {
+function what(rule: FirewallRule, healthPorts: ReadonlySet<number>): string {
   const port = /--[ds]port (\d+)/.exec(rule.text)?.[1];
   const protocol = /-p (\w+)/.exec(rule.text)?.[1]?.toUpperCase();
   if (protocol === "ICMP") return "ICMP (including the agents' health checks)";
   if (port === undefined) return protocol ?? "everything";
-  return `${protocol ?? "port"} ${port}${ports[port] === undefined ? "" : ` (${ports[port]})`}`;
+  const use = healthPorts.has(Number(port)) ? "the agents' health checks" : ports[port];
+  return `${protocol ?? "port"} ${port}${use === undefined ? "" : ` (${use})`}`;
 }
 
 /** Duplicate rules, once each. */

@@ -109,6 +109,16 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   ciliumnetworkpolicies: ["metadata.generation", "spec.**", "specs[].**"],
   ciliumclusterwidenetworkpolicies: ["metadata.generation", "spec.**", "specs[].**"],
   ciliuml2announcementpolicies: ["spec.**"],
+  // Without peers, communities and other attributes of routes.
+  ciliumbgpadvertisements: [
+    "spec.advertisements[].advertisementType",
+    "spec.advertisements[].service.addresses[]",
+    "spec.advertisements[].selector.**",
+  ],
+  ciliumbgppeeringpolicies: [
+    "spec.virtualRouters[].serviceSelector.**",
+    "spec.virtualRouters[].serviceAdvertisements[]",
+  ],
   ciliumcidrgroups: ["spec.externalCIDRs[]"],
   ciliumendpoints: [
     "status.identity.id",

@@ -6,6 +6,7 @@ import { unitsScript } from "#harness/cilium/agent/node-units.ts";
 import { programsCommand } from "#harness/cilium/agent/programs.ts";
 import { refusalLines } from "#harness/cilium/agent/refusal-log.ts";
 import { runningCommand } from "#harness/cilium/agent/running.ts";
+import { bgpKinds } from "#harness/cilium/announcements.ts";
 import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
 import {
   apiserverPods,
@@ -290,6 +291,9 @@ async function moreKinds(
     ...(settings["clustermesh-enable-mcs-api"] === "true" ? [{ kind: kinds.serviceExport }] : []),
     ...(settings["enable-l2-announcements"] === "true"
       ? [{ kind: kinds.ciliumL2AnnouncementPolicy }, { kind: kinds.lease, namespace: "kube-system" }]
+      : []),
+    ...(settings["enable-bgp-control-plane"] === "true"
+      ? bgpKinds(cluster.ciliumVersion).map((kind) => ({ kind }))
       : []),
   ];
 }

@@ -67,6 +67,13 @@ export const kinds = {
     "ciliuml2announcementpolicies",
     false,
   ),
+  ciliumBgpAdvertisement: kindRef("cilium.io/v2", "CiliumBGPAdvertisement", "ciliumbgpadvertisements", false),
+  ciliumBgpPeeringPolicy: kindRef(
+    "cilium.io/v2alpha1",
+    "CiliumBGPPeeringPolicy",
+    "ciliumbgppeeringpolicies",
+    false,
+  ),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),
   ciliumIdentity: kindRef("cilium.io/v2", "CiliumIdentity", "ciliumidentities", false),
   serviceExport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceExport", "serviceexports"),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { missingGroupProblems, namedGroups, withGroups } from "./cidr-groups.ts";
+import { missingGroupProblems, namedGroups, policiesWithGroups, withGroups } from "./cidr-groups.ts";
 import { cidrProblems } from "./cidr-rules.ts";
 import { exampleCluster, examplePolicy } from "./example-policies.ts";
 
@@ -47,9 +47,7 @@ test("keys of a selector may have the source of the labels of groups", () => {
 
 test("a group of a cluster's pods selects none of them, like their CIDR", () => {
   for (const entry of [{ cidrGroupRef: "west-pods" }, bySite("west")]) {
-    const policy = letting(entry);
-    const specs = policy.specs.map(({ path, spec }) => ({ path, spec: withGroups(spec, groups) }));
-    const east = exampleCluster("east", { policies: [{ ...policy, specs }] });
+    const east = exampleCluster("east", { policies: policiesWithGroups([letting(entry)], groups) });
     expect(cidrProblems([east, exampleCluster("west")])).toMatchObject([
       {
         breaks: true,
@@ -73,6 +71,16 @@ test("a group that does not exist is named, with those that do", () => {
     ),
   ]);
   expect(problems({ cidrGroupRef: "office" }, bySite("west"), { cidr: "10.0.0.0/8" })).toEqual([]);
+});
+
+test("of files it is said that they may not be all", () => {
+  const policies = [letting({ cidrGroupRef: "gone" })];
+  const said = (some: typeof groups): string[] =>
+    missingGroupProblems("east", policies, some, "files").map((p) => `${p.problem}; ${p.remedy}`);
+  expect(said(groups)).toEqual([
+    "cidrGroupRef gone in spec.ingress[0].fromCIDRSet[0] means no CiliumCIDRGroup (the files hold office, west-pods), so it lets nobody in by that; give the file that holds the group, create it, or correct its name in the policy",
+  ]);
+  expect(said([])).toEqual([expect.stringContaining("(the files hold none)")]);
 });
 
 test("the groups of a policy are named where they are not known", () => {

@@ -67,6 +67,16 @@ export function withGroups(spec: Json, groups: readonly CidrGroup[] | undefined)
   return { ...spec, ...Object.fromEntries(changed) };
 }
 
+/** The same of all rules of policies. */
+export const policiesWithGroups = (
+  policies: readonly UserPolicy[],
+  groups: readonly CidrGroup[] | undefined,
+): UserPolicy[] =>
+  policies.map((policy) => ({
+    ...policy,
+    specs: policy.specs.map(({ path, spec }) => ({ path, spec: withGroups(spec, groups) })),
+  }));
+
 function ruleWith(rule: Json, groups: readonly CidrGroup[]): Json {
   const changed = setKeys
     .filter((key) => rule[key] !== undefined)
@@ -104,15 +114,30 @@ const placesOf = ({ specs }: UserPolicy): Placed[] =>
 export const namedGroups = (policy: UserPolicy): string[] =>
   placesOf(policy).map(({ title, place }) => `${title} in ${place}`);
 
+/** Whether the groups are all that a cluster has, or those of files, which may be some of them. */
+const wordsOf = {
+  cluster: {
+    none: "there is none",
+    some: "there is",
+    remedy: "create the group, or correct its name in the policy",
+  },
+  files: {
+    none: "the files hold none",
+    some: "the files hold",
+    remedy: "give the file that holds the group, create it, or correct its name in the policy",
+  },
+} as const;
+
 /**
  * Policies that name CiliumCIDRGroups which do not exist: such an entry means no address, and Cilium says nothing of it
  * (`cidrsAndLabelsForCIDRGroup`, pkg/policy/k8s/cilium_cidr_group.go@1.20.2). They are of addresses outside the mesh, so no
- * pod is known that misses them.
+ * pod is known that misses them. `from`: where the groups were read.
  */
 export const missingGroupProblems = (
   cluster: string,
   policies: readonly UserPolicy[],
   groups: readonly CidrGroup[],
+  from: keyof typeof wordsOf = "cluster",
 ): PolicyProblem[] =>
   policies.flatMap((policy): PolicyProblem[] => {
     const missing = placesOf(policy).filter(({ isMeant }) => !groups.some(isMeant));
@@ -122,13 +147,14 @@ export const missingGroupProblems = (
       missing.map(({ title, place }) => `${title} in ${place}`),
       3,
     );
+    const words = wordsOf[from];
     const names = groups.map((g) => g.name).toSorted();
-    const known = names.length === 0 ? "there is none" : `there is ${shortList(names, 5)}`;
+    const known = names.length === 0 ? words.none : `${words.some} ${shortList(names, 5)}`;
     return [
       {
         ...{ cluster, policy, breaks: false },
         problem: `${places} ${missing.length === 1 ? "means" : "mean"} no CiliumCIDRGroup (${known}), so it ${effects[first.list]}`,
-        remedy: "create the group, or correct its name in the policy",
+        remedy: words.remedy,
       },
     ];
   });

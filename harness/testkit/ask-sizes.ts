@@ -4,6 +4,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { SizedPath } from "#harness/judge/sizes.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
+import { healthPort } from "#harness/semantics/mesh-settings.ts";
 import type { Vantage } from "#harness/workloads/vantage.ts";
 import { askPaths } from "./ask-paths.ts";
 
@@ -59,6 +60,8 @@ interface SizedTarget {
   readonly host: string;
   /** The body of the answer to a small request. */
   readonly smallBody: string;
+  /** Where it listens, if not at the port of the sizes. */
+  readonly port?: number;
 }
 
 /** Sends requests of all sizes from every vantage point to every target. */
@@ -72,10 +75,10 @@ export async function askSizes(
   const paths = await askPaths(
     from.cluster,
     from.vantages,
-    all.map(({ target, sized }) => ({
-      name: target.name,
-      pod: sized.size === undefined ? target.smallBody : "filled",
-      ask: { ...sized.ask, host: target.host, count: asks },
+    all.map(({ target: { name, host, smallBody, port }, sized }) => ({
+      name,
+      pod: sized.size === undefined ? smallBody : "filled",
+      ask: { ...sized.ask, ...(port === undefined ? {} : { port }), host, count: asks },
     })),
     options,
   );
@@ -83,27 +86,32 @@ export async function askSizes(
   return paths.map((path, i) => ({ ...path, size: all[i % all.length]?.sized.size }));
 }
 
-/** Where the agents answer each other's probes. */
-const healthPort = 4240;
+/** Where agents answer each other's probes by default; targets that have another say so. */
+const usualPort = healthPort({ settings: {} });
 
 /** Small requests to an agent's responder, which ignores what a query holds, and large ones. */
 export const healthSizes = (mtu: number): SizedAsk[] => [
-  { size: undefined, ask: { protocol: "http", port: healthPort, path: "/hello" } },
-  ...tcpSizes(mtu, { port: healthPort, path: "/hello?x=", echoed: false }),
+  { size: undefined, ask: { protocol: "http", port: usualPort, path: "/hello" } },
+  ...tcpSizes(mtu, { port: usualPort, path: "/hello?x=", echoed: false }),
 ];
 
-/** Of every node its own address and that of its health endpoint, which is reached like a pod's. */
+/**
+ * Of every node its own address and that of its health endpoint, which is reached like a pod's; both at the port of the
+ * cluster's cilium-config.
+ */
 export async function healthAddresses(cluster: Cluster): Promise<SizedTarget[]> {
   const ciliumNodes = await cluster.kube.list(kinds.ciliumNode);
+  const key = "cluster-health-port";
+  const at = { smallBody: "", port: healthPort({ settings: { [key]: await cluster.setting(key) } }) };
   const nodes = await nodeTruth(cluster);
   return nodes.flatMap(({ name, address }) => {
     const own = ciliumNodes.find((n) => name === `${cluster.name}/${n.metadata.name}`);
     const endpoint = (own?.spec?.health as { ipv4?: string } | undefined)?.ipv4;
     return [
-      { name: `${name} (${address})`, host: address, smallBody: "" },
+      { name: `${name} (${address})`, host: address, ...at },
       ...(endpoint === undefined
         ? []
-        : [{ name: `the health endpoint of ${name} (${endpoint})`, host: endpoint, smallBody: "" }]),
+        : [{ name: `the health endpoint of ${name} (${endpoint})`, host: endpoint, ...at }]),
     ];
   });
 }

@@ -87,7 +87,7 @@ export function refuseReach(name: string, text: string): void {
 const bundledKinds: ReadonlySet<string> = new Set([
   ...["Cluster", "Namespace", "Deployment", "StatefulSet", "DaemonSet", "Pod", "ConfigMap", "List"],
   ...["Service", "ServiceAccount", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
-  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup"],
 ]);
 
 /** Keys of a kind Config for host mounts, host ports and root access; keys of pods and the chart for node access. */

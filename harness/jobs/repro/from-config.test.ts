@@ -94,6 +94,17 @@ test("settings with a value of the chart are the lab's; identity-relevant labels
   );
 });
 
+test("the name of Cilium's service proxy has one line, which says what becomes of services", async () => {
+  for (const values of [undefined, { cluster: { name: "alpha" }, MTU: 1400 }]) {
+    const draft = await draftOf({ "k8s-service-proxy-name": "cilium" }, values);
+    const lines = draft.differences.filter((d) => /service-?proxy-?name/i.test(d.field + d.inSource));
+    expect(lines).toMatchObject([
+      { cluster: "alpha", field: "k8s.serviceProxyName", inSource: "cilium", part: "unavailable" },
+    ]);
+    expect(draft.clusters[0]?.values).not.toHaveProperty("k8s");
+  }
+});
+
 test("what the chart writes by default becomes no value of the lab", () => {
   expect(
     fromConfig({ labels: "", mtu: "0", "bpf-policy-map-max": "16384", "cni-chaining-mode": "none" }),

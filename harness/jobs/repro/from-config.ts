@@ -42,8 +42,8 @@ const handled = new Set<string>([
   ...keptSettings,
   ...keptIfSet,
   ...["policy-cidr-match-mode", "clustermesh-default-global-namespace", "tunnel"],
-  // A line of its own.
-  "enable-ip-masq-agent",
+  // Lines of their own.
+  ...["enable-ip-masq-agent", "k8s-service-proxy-name"],
 ]);
 
 /** Chart values derived from the agents' ConfigMap, if there are no Helm values. */

@@ -8,6 +8,7 @@ import { fromConfig, tellConfig } from "./from-config.ts";
 import { agentKeeps } from "./masqueraded-pods.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
+import { tellServiceProxy } from "./service-proxy.ts";
 import { readsOldMcsApi, settingsOf } from "./source-settings.ts";
 import { at, isPlaceholder } from "./values-at.ts";
 
@@ -202,7 +203,8 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   const wrong = ignoredValues(own, cluster.cilium ?? "").flatMap(({ path, removed, instead }) =>
     removed === undefined && instead === undefined ? [] : [path],
   );
-  tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong, ...refused]), say);
+  const others = tellServiceProxy(cluster, own, say);
+  tellOthers(others, new Set([...Object.keys(kept), ...told, ...wrong, ...refused]), say);
   for (const key of notDefault)
     if (own[key] === undefined)
       say(`value ${key}`, "the chart's default", labsOwn[key], { matters: "no", part: "always" });

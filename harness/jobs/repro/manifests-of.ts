@@ -1,8 +1,10 @@
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { policyLimits } from "#harness/semantics/policy-limits.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
+import { groupManifests, isCidrGroup } from "./cidr-groups.ts";
 import { objectDoubts } from "./object-doubts.ts";
 import type { Say } from "./say.ts";
+import { inLabOf, type LabService } from "./service-proxy.ts";
 import { hasMcsApi } from "./source-settings.ts";
 import {
   bare,
@@ -22,17 +24,20 @@ const nameOf = (o: SourceObject): string =>
   `${o.kind} ${o.metadata.namespace === undefined ? "" : `${o.metadata.namespace}/`}${o.metadata.name}`;
 
 /**
- * The objects that the lab's cluster gets: namespaces, service accounts, stand-ins for workloads, services, exports and
- * policies. All that is not among them is named.
+ * The objects that the lab's cluster gets: namespaces, service accounts, stand-ins for workloads, services, exports,
+ * policies and the CIDR groups that these name. All that is not among them is named.
  */
 export function manifestsOf(c: SourceCluster, say: Say): Manifest[] {
   const workloads = workloadsOf(c);
   const rebuilt = workloads.filter((w) => !w.hostNetwork && w.replicas > 0);
   for (const w of workloads) sayWorkload(w, say);
-  const services = c.services.filter(isUsers);
-  for (const s of services) sayService(s, c, { workloads, say });
+  const relabelled = c.services.filter(isUsers).map(inLabOf(c));
+  for (const s of relabelled) sayService(s, c, { workloads, say });
+  const services = relabelled.map((r) => r.service);
   const policies = c.policies.filter(isUsers);
   for (const p of policies) sayPolicy(p, say);
+  const groups = groupManifests(c);
+  for (const g of groups) say(nameOf(g), "as it is", "as it is");
   const namespaces = [
     ...new Set([
       ...rebuilt.map((w) => w.namespace),
@@ -51,6 +56,7 @@ export function manifestsOf(c: SourceCluster, say: Say): Manifest[] {
     ...rebuilt.map(standIn),
     ...services.map(bare),
     ...exports,
+    ...groups,
     ...policies.map(bare),
     ...clusterwide,
   ].map((o): Manifest => ({ ...o }));
@@ -89,14 +95,17 @@ function sayWorkload(w: Workload, say: Say): void {
 }
 
 function sayService(
-  s: SourceObject,
+  { service: s, change }: LabService,
   c: SourceCluster,
   { workloads, say }: { readonly workloads: readonly Workload[]; readonly say: Say },
 ): void {
   const name = nameOf(s);
   const without = leftOut(s);
-  if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
-  else say(name, "as it is", "as it is");
+  const changes = [
+    ...(without.length > 0 ? [`without ${without.join(", ")}`] : []),
+    ...(change === undefined ? [] : [change]),
+  ];
+  say(name, "as it is", changes.length > 0 ? changes.join("; ") : "as it is");
   const selector = s.spec?.selector as Record<string, string> | null | undefined;
   if (s.spec?.type === "ExternalName") return;
   if (selector === undefined || selector === null || Object.keys(selector).length === 0) {
@@ -259,10 +268,8 @@ function sayDropped(c: SourceCluster, say: Say): void {
   );
   const ofService = (o: SourceObject): string =>
     `${o.metadata.namespace ?? "default"}/${o.metadata.labels?.["kubernetes.io/service-name"] ?? o.metadata.name}`;
-  const dropped = [
-    ...c.others,
-    ...c.workloads.filter((o) => ["Job", "CronJob"].includes(o.kind ?? "")),
-  ].filter(
+  const others = c.others.filter((o) => !isCidrGroup(o));
+  const dropped = [...others, ...c.workloads.filter((o) => ["Job", "CronJob"].includes(o.kind ?? ""))].filter(
     (o) =>
       isUsers(o) &&
       !implied.has(o.kind ?? "") &&
@@ -282,7 +289,7 @@ function sayDropped(c: SourceCluster, say: Say): void {
       matters: /EndpointSlice|Policy|Cilium|Gateway|Ingress|Route/.test(kind) ? "perhaps" : "no",
     });
   }
-  const clusters = [...c.services, ...c.pods, ...c.workloads, ...c.policies, ...c.others].filter(
+  const clusters = [...c.services, ...c.pods, ...c.workloads, ...c.policies, ...others].filter(
     (o) => !isUsers(o),
   );
   if (clusters.length > 0)

@@ -61,6 +61,41 @@ test("a CIDR of the other cluster's pods lets none of them in", async () => {
   expect(await problemsOf({ objects: [api, wide] }, batch)).toEqual([]);
 });
 
+describe("a CiliumCIDRGroup", () => {
+  const group = (name: string, ...externalCIDRs: readonly string[]): object => ({
+    ...{ apiVersion: "cilium.io/v2", kind: "CiliumCIDRGroup", metadata: { name, labels: { site: name } } },
+    spec: { externalCIDRs },
+  });
+  const ofGroup = policy([{ fromCIDRSet: [{ cidrGroupRef: "office" }] }]);
+  const bySite = policy([{ fromCIDRSet: [{ cidrGroupSelector: { matchLabels: { site: "office" } } }] }]);
+
+  test("that no file of the policy's cluster has is named, and one that is given is not", async () => {
+    const given = group("office", "192.0.2.0/24");
+    const line =
+      "alpha: CiliumNetworkPolicy shop/to-api: cidrGroupRef office in spec.ingress[0].fromCIDRSet[0] means no CiliumCIDRGroup (the files hold none), so it lets nobody in by that; give the file that holds the group, create it, or correct its name in the policy [perhaps]";
+    expect(await problemsOf({ objects: [api, ofGroup] })).toEqual([line]);
+    // Groups are not shared in a mesh.
+    expect(await problemsOf({ objects: [api, ofGroup] }, { objects: [given] })).toEqual([line]);
+    expect(await problemsOf({ objects: [api, ofGroup, group("depot", "192.0.2.0/24")] })).toEqual([
+      expect.stringContaining("(the files hold depot)"),
+    ]);
+    expect(await problemsOf({ objects: [api, ofGroup, given] })).toEqual([]);
+    expect(await problemsOf({ objects: [api, bySite, given] })).toEqual([]);
+    expect(await problemsOf({ objects: [api, ofGroup], values: { policyEnforcementMode: "never" } })).toEqual(
+      [],
+    );
+  });
+
+  test("of the other cluster's pods lets none of them in, like their CIDR", async () => {
+    for (const rule of [ofGroup, bySite])
+      expect(await problemsOf({ objects: [api, rule, group("office", "10.20.0.0/16")] }, batch)).toEqual([
+        expect.stringMatching(
+          /fromCIDRSet 10\.20\.0\.0\/16 \(of CiliumCIDRGroup office\) in spec\.ingress\[0\] means the pods of beta .*\[yes\]$/,
+        ),
+      ]);
+  });
+});
+
 test("a range that is drawn around nodes counts only as a whole", async () => {
   const values = { ipam: { mode: "kubernetes" } };
   const node = (name: string, podCIDR: string): object => ({

@@ -6,6 +6,7 @@ import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
+import { missingGroupProblems, policiesWithGroups } from "#harness/semantics/cidr-groups.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
 import { labelFilter } from "#harness/semantics/identity-label-filter.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
@@ -15,6 +16,7 @@ import { inEffect, type PolicyContext } from "#harness/semantics/policy-effect.t
 import { enforcementOf, listOf } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
 import { shutByDefault } from "./always-enforced.ts";
+import { givenGroups } from "./cidr-groups.ts";
 import { mayBeSetElsewhere } from "./listed-peers.ts";
 import { isDrawn } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -29,7 +31,9 @@ interface ReadPolicies {
   readonly settings: Settings;
   readonly context: PolicyContext;
   readonly policies: readonly UserPolicy[];
-  /** With the policies that are in effect. */
+  /** Those that are in effect, as they are written. */
+  readonly effective: readonly UserPolicy[];
+  /** With the same, and the CIDRs of groups in place of their names. */
   readonly cluster: PolicyCluster;
 }
 
@@ -38,8 +42,12 @@ const readCluster = oncePer((source: SourceCluster): ReadPolicies => {
   const settings = policySettings(source);
   const context = contextOf(source, settings);
   const policies = readPolicies(source);
-  const cluster = policyCluster(source, settings, inEffect(policies, settings, context));
-  return { source, settings, context, policies, cluster };
+  const effective = inEffect(policies, settings, context);
+  const groups = givenGroups(source);
+  // Without any, they were perhaps not given.
+  const resolved = policiesWithGroups(effective, groups.length === 0 ? undefined : groups);
+  const cluster = policyCluster(source, settings, resolved);
+  return { source, settings, context, policies, effective, cluster };
 });
 
 /** Policies with a rule that cannot mean what it says, by the same rules as `diagnose`. */
@@ -51,12 +59,19 @@ export function policyRules(clusters: readonly SourceCluster[]): Problem[] {
       refusedProblems({ name: source.name, settings, context, policies }),
     ),
     ...cidrProblems(known),
+    ...read.flatMap(missingGroups),
     ...leftOutLabelProblems(known),
     ...ownClusterEntities(read),
   ]
     .map(rowOf)
     .concat(read.flatMap(({ source, cluster }) => shutByDefault(source, cluster)));
 }
+
+/** CiliumCIDRGroups that policies name and that no file has. */
+const missingGroups = ({ source, settings, effective }: ReadPolicies): PolicyProblem[] =>
+  enforcementOf(settings) === "never"
+    ? []
+    : missingGroupProblems(source.name, effective, givenGroups(source), "files");
 
 /** Policies whose entity `cluster` keeps another cluster's clients from backends of a global service. */
 export const ownClusterRules = (clusters: readonly SourceCluster[]): Problem[] =>

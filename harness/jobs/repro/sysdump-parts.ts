@@ -22,6 +22,7 @@ const lists: readonly (readonly [file: string, kind: string, apiVersion: string]
   ["ciliumnetworkpolicies", "CiliumNetworkPolicy", "cilium.io/v2"],
   ["ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "cilium.io/v2"],
   ["networkpolicies", "NetworkPolicy", "networking.k8s.io/v1"],
+  ["ciliumcidrgroups", "CiliumCIDRGroup", "cilium.io/v2"],
 ];
 const needed = new Set([
   ...lists.map(([file]) => file),
