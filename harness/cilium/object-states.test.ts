@@ -21,6 +21,37 @@ test("how a container ended last, also while it waits to start again", () => {
   ]);
 });
 
+test("when a container ended, and its memory limit: in force, or of its specification", () => {
+  const finishedAt = "2026-11-21T09:56:18Z";
+  const resources = (memory: string) => ({ limits: { memory }, requests: { memory } });
+  const status = (name: string, more: object) => ({ name, ready: true, restartCount: 9, state: {}, ...more });
+  const pod = podState({
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "p" } },
+    spec: {
+      containers: [
+        { name: "etcd", resources: resources("32Mi") },
+        { name: "apiserver", resources: resources("1Gi") },
+        { name: "kvstoremesh", resources: {} },
+      ],
+    },
+    status: {
+      containerStatuses: [
+        status("etcd", {
+          lastState: { terminated: { reason: "OOMKilled", exitCode: 137, finishedAt } },
+          resources: resources("64Mi"),
+        }),
+        status("apiserver", {}),
+        status("kvstoremesh", { resources: {} }),
+      ],
+    },
+  });
+  expect(pod.containers.map((c) => [c.ended, c.memoryLimit])).toEqual([
+    [{ reason: "OOMKilled", code: 137, atMs: Date.parse(finishedAt) }, "64Mi"],
+    [undefined, "1Gi"],
+    [undefined, undefined],
+  ]);
+});
+
 test("the addresses of a service are all at which its own cluster serves it", () => {
   const object = (spec: object, ingress: readonly object[] = []) => ({
     apiVersion: "v1",

@@ -23,11 +23,16 @@ import { deletionState, nodeTroubles, readySince } from "./object-conditions.ts"
 
 // Objects of an API server, live or from an archive, as far as snapshots and expectations use them.
 
+interface Resources {
+  limits?: { memory?: string | number } | null;
+}
+
 interface ContainerStatus {
   name: string;
   image?: string;
   ready: boolean;
   restartCount: number;
+  resources?: Resources | null;
   state?: { waiting?: { reason?: string; message?: string }; terminated?: Terminated };
   lastState?: { terminated?: Terminated };
 }
@@ -35,12 +40,28 @@ interface ContainerStatus {
 interface Terminated {
   reason?: string;
   exitCode?: number;
+  finishedAt?: string | Date;
 }
 
 /** How it ended: its present state, or the run before. */
 function endOf({ state, lastState }: ContainerStatus): Pick<ContainerState, "ended"> {
   const end = state?.terminated ?? lastState?.terminated;
-  return end?.exitCode === undefined ? {} : { ended: { reason: end.reason ?? "", code: end.exitCode } };
+  if (end?.exitCode === undefined) return {};
+  const atMs = Date.parse(String(end.finishedAt ?? ""));
+  return {
+    ended: { reason: end.reason ?? "", code: end.exitCode, ...(Number.isNaN(atMs) ? {} : { atMs }) },
+  };
+}
+
+/** In force, which the status says where it may be changed in place (Kubernetes 1.33), or in its specification. */
+function memoryLimitOf(
+  { name, resources }: ContainerStatus,
+  { spec }: KubeObject,
+): Pick<ContainerState, "memoryLimit"> {
+  const containers: readonly Container[] = spec?.containers ?? [];
+  const own = containers.find((c) => c.name === name)?.resources;
+  const limit = resources?.limits?.memory ?? own?.limits?.memory;
+  return limit === undefined ? {} : { memoryLimit: String(limit) };
 }
 
 /** Containers that wait, those for initialisation first, and why no node takes the pod. */
@@ -166,6 +187,7 @@ export function podState(o: KubeObject): PodState {
       restarts: c.restartCount,
       trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
       ...endOf(c),
+      ...memoryLimitOf(c, o),
     })),
     ...startState(o.status),
     ...declaredPorts(o),
@@ -178,6 +200,8 @@ function startOf({ status }: KubeObject): Pick<PodState, "startedMs"> {
 }
 
 interface Container {
+  readonly name?: string;
+  readonly resources?: Resources | null;
   readonly ports?:
     | readonly { readonly name?: string; readonly protocol?: string; readonly containerPort?: number }[]
     | null;

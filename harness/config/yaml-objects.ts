@@ -1,6 +1,7 @@
 import { isMap, isScalar, parseAllDocuments, visit } from "yaml";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
+import { goYamlTags } from "./go-yaml.ts";
 import { readUserFile } from "./user-file.ts";
 
 /** Parsed YAML takes many times its length in memory. */
@@ -57,8 +58,8 @@ const tooDeep = (place: string): MeshproofError =>
   });
 
 function documentsOf(text: string, place: string): YamlDocument[] {
-  // Helm and kubectl take the last of equal keys, and know the merge key `<<`.
-  return parseAllDocuments(text, { uniqueKeys: false, merge: true, logLevel: "error" }).flatMap(
+  // Helm and kubectl take the last of equal keys.
+  return parseAllDocuments(text, { uniqueKeys: false, customTags: goYamlTags, logLevel: "error" }).flatMap(
     (document): YamlDocument[] => {
       const [error] = document.errors;
       if (error !== undefined) throw notYaml(text, place, error);

@@ -3,7 +3,7 @@ import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, nameOf, unseenPeers } from "./parts.ts";
+import { apiserverPods, ciliumNamespace, known, nameOf, unseenPeers } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, patch, restart } from "./repairs.ts";
 
 /** Cluster names, ids and CIDRs, as a mesh requires them (Cilium's "Setting up Cluster Mesh"). */
@@ -102,6 +102,8 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
         !(who === "kvstoreMesh" && readsCache(cluster))
       )
         continue;
+      // Entries that its Secret may still have are read by nobody.
+      if (who === "kvstoreMesh" && lacksKvstoreMesh(cluster)) continue;
       const [label, is, has] =
         who === "agents" ? (["the agents", "are", "have"] as const) : (["KVStoreMesh", "is", "has"] as const);
       for (const name of Object.keys(entries))
@@ -115,7 +117,11 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
             }),
           );
       for (const [name, peer] of names)
-        if (name !== cluster.name && entries[name] === undefined)
+        if (
+          name !== cluster.name &&
+          entries[name] === undefined &&
+          !(who === "kvstoreMesh" && readsDirectly(cluster, name))
+        )
           found.push(
             finding("peer-missing", {
               cluster: cluster.name,
@@ -144,11 +150,29 @@ function renamed(
   return `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}; ${remove}; ${helmUpgrade(cluster)}; ${restart(cluster, apiserver, agents)}`;
 }
 
+/** The kvstore of the agents' own cluster (clustermesh-config/clustermesh-secret.yaml of the chart 1.19.7). */
+const isOwnKvstore = (url: string): boolean => /^https?:\/\/clustermesh-apiserver\.[\w.-]+\.svc\b/.test(url);
+
 /** Whether agents read the copies that KVStoreMesh keeps in their own cluster, so that it must have every peer. */
 const readsCache = (cluster: ClusterSnapshot): boolean =>
-  Object.values(entriesOf(cluster, "agents")).some((urls) =>
-    urls.some((url) => /^https?:\/\/clustermesh-apiserver\.[\w.-]+\.svc\b/.test(url)),
-  );
+  Object.values(entriesOf(cluster, "agents")).some((urls) => urls.some(isOwnKvstore));
+
+/** Whether KVStoreMesh is switched off in a cluster: clustermesh-apiserver runs without its container. */
+function lacksKvstoreMesh(cluster: ClusterSnapshot): boolean {
+  const containers = apiserverPods(cluster).flatMap((p) => p.containers);
+  const isThere = containers.some((c) => c.name === "kvstoremesh");
+  return containers.length > 0 && !isThere && !readsCache(cluster);
+}
+
+/** Whether the agents of a cluster connect to a peer themselves, so that KVStoreMesh needs no entry for it. */
+function readsDirectly(cluster: ClusterSnapshot, peer: string): boolean {
+  const urls = entriesOf(cluster, "agents")[peer] ?? [];
+  // With an etcd of its own (kvstoreMode external), the peer's configuration says that it is a copy.
+  const isCopied = cluster.agents
+    .flatMap((a) => known(a.remotes))
+    .some((r) => r.name === peer && r.config.retrieved && r.config.kvstoreMesh);
+  return urls.length > 0 && !urls.some(isOwnKvstore) && !isCopied;
+}
 
 function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<string, readonly string[]>> {
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};

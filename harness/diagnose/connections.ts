@@ -5,6 +5,7 @@ import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { announcements } from "./announcements.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
+import { orGone } from "./lost-peers.ts";
 import { misaddressedNodes } from "./node-addresses.ts";
 import { nodePorts } from "./node-ports.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
@@ -132,7 +133,7 @@ function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
     say(
       `${who} to ${remote.name}`,
       `${who} is not ready for ${remote.name}: ${remote.status}${others}`,
-      "kvstoremesh-dbg troubleshoot",
+      `kvstoremesh-dbg troubleshoot${remote.connected ? "" : orGone(mesh, cluster, remote.name)}`,
     );
   }
 }
@@ -268,14 +269,14 @@ function causeOf({ peer, step }: PeerTrouble, { who, mesh, cluster }: Connecting
     return {
       id: "peer-name-unresolved",
       why: "",
-      next: "check hostAliases of clustermesh-apiserver and the addresses configured for the peer",
+      next: `check hostAliases of clustermesh-apiserver and the addresses configured for the peer${orGone(mesh, cluster, peer)}`,
     };
   if (!/TCP/.test(step))
     return { id: "peer-unreachable", why: "", next: "check etcd in the peer's clustermesh-apiserver" };
   const earlier = unansweredBy(mesh, cluster, other);
   const next =
     earlier === undefined
-      ? "check the peer's service, its port and the firewalls in between"
+      ? `check the peer's service, its port and the firewalls in between${orGone(mesh, cluster, peer)}`
       : `correct ${earlier} first`;
   return { id: "peer-unreachable", why: "", next };
 }

@@ -26,7 +26,7 @@ export function controlPlane(mesh: MeshSnapshot): Finding[] {
 }
 
 /** Cilium's parts may be in a namespace of their own. */
-function namespacesOf(cluster: ClusterSnapshot): (part: string) => string {
+export function namespacesOf(cluster: ClusterSnapshot): (part: string) => string {
   const own = ciliumNamespace(cluster);
   return (part) => (part === "coredns" ? "kube-system" : own);
 }
@@ -112,7 +112,7 @@ const endText = ({ ended }: ContainerState): string =>
     : `; it last ended with ${ended.reason === "" ? "exit code" : `${ended.reason}, exit code`} ${ended.code}`;
 
 /** Whether the kernel killed it because its memory limit was reached. */
-const isOutOfMemory = ({ ended, trouble }: ContainerState): boolean =>
+export const isOutOfMemory = ({ ended, trouble }: ContainerState): boolean =>
   [ended?.reason, trouble].includes("OOMKilled");
 
 /** The Helm value with the resources of a container. */
@@ -125,7 +125,7 @@ const resourcesOf: Readonly<Record<string, string>> = {
 };
 
 /** The run that ended, if one has; a log does not say that the kernel killed the process, so its memory limit is named. */
-function afterEnd(pod: PodState, container: ContainerState): string {
+export function afterEnd(pod: PodState, container: ContainerState): string {
   const { name } = container;
   if (!isOutOfMemory(container)) {
     const restarted = container.restarts > 0;

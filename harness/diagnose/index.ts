@@ -10,6 +10,7 @@ import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
+import { deniedClusters } from "./denied-clusters.ts";
 import { endpointCrds } from "./endpoint-crds.ts";
 import { withoutAddresses } from "./exhausted-nodes.ts";
 import { fullMaps } from "./full-maps.ts";
@@ -21,9 +22,12 @@ import { knownDefects } from "./known-defects.ts";
 import { leftAloneServices } from "./left-alone-services.ts";
 import { leftovers } from "./leftovers.ts";
 import { loggedRefusals } from "./logged-refusals.ts";
+import { lostPeers } from "./lost-peers.ts";
+import { namespaceLabelPolicies } from "./namespace-label-policies.ts";
 import { namespaces } from "./namespaces.ts";
 import { neighbours } from "./neighbours.ts";
 import { nodeAddresses } from "./node-addresses.ts";
+import { nodeMtus } from "./node-mtu.ts";
 import { nodePorts } from "./node-ports.ts";
 import { nodes, nodesWithoutNetwork } from "./nodes.ts";
 import { ownClusterPolicies } from "./own-cluster-policies.ts";
@@ -34,6 +38,7 @@ import { policyRules } from "./policy-rules.ts";
 import { programVersions } from "./program-versions.ts";
 import { programs } from "./programs.ts";
 import { refusedRequests } from "./refused-requests.ts";
+import { restartedContainers } from "./restarted-containers.ts";
 import { runningSettings } from "./running-settings.ts";
 import { serviceAddresses } from "./service-addresses.ts";
 import { serviceDefinitions } from "./service-definitions.ts";
@@ -72,10 +77,12 @@ export const layers: readonly Layer[] = [
   unlabelledIdentities,
   wireguardKeys,
   sizes,
+  nodeMtus,
   namespaces,
   refusedRequests,
   trafficPolicies,
   controlPlane,
+  restartedContainers,
   nodesWithoutNetwork,
   withoutAddresses,
   fullMaps,
@@ -92,6 +99,7 @@ export const layers: readonly Layer[] = [
   hostPolicies,
   certificates,
   certificateUsers,
+  lostPeers,
   cutOffNodes,
   connections,
   unmanagedPods,
@@ -109,6 +117,8 @@ export const layers: readonly Layer[] = [
   policyRules,
   loggedRefusals,
   ownClusterPolicies,
+  deniedClusters,
+  namespaceLabelPolicies,
   health,
   controllers,
   unread,

@@ -1,56 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { ClusterSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
-import { causesOf, east, meshWith, ok, pod, service, west, withSettings } from "./healthy-mesh.ts";
+import { cartCluster, clusterLabel, labelled, localByDefault, shopPolicy } from "./example-carts.ts";
+import { causesOf, east, meshWith, ok, service, west, withSettings } from "./healthy-mesh.ts";
 import { remedyCommands } from "./remedy-commands.ts";
 
-const key = "policy-default-local-cluster";
-const clusterLabel = "io.cilium.k8s.policy.cluster";
-
-/** Pods cart, behind global service shop/cart at port 8080, and client, with their identities. */
-function cluster(
-  of: ClusterSnapshot,
-  id: number,
-  over: Partial<ClusterSnapshot> = {},
-): Partial<ClusterSnapshot> {
-  const apps = ["cart", "client"].map((app, i) => ({
-    ...{ app, name: `${app}-${id}`, ip: `10.${id}.0.${5 + i}`, identity: id * 65536 + 300 + i },
-  }));
-  const own = apps.map(({ app, name, ip }) => pod({ name, ip, node: `node-${id}`, labels: { app } }));
-  const others = of.pods.ok ? of.pods.value.filter((p) => p.namespace !== "shop") : [];
-  return {
-    config: withSettings(of, { [key]: "true" }).config,
-    pods: ok([...own, ...others]),
-    slices: ok([
-      {
-        ...{ namespace: "shop", name: "cart-x", service: "cart", mirrored: false, addressType: "IPv4" },
-        ...{ labels: {}, annotations: {}, ports: [{ name: "http", protocol: "TCP", port: 8080 }] },
-        endpoints: [
-          { addresses: [`10.${id}.0.5`], node: "n", ready: true, serving: true, terminating: false },
-        ],
-      },
-    ]),
-    ciliumEndpoints: ok(apps.map(({ name, ip, identity }) => ({ namespace: "shop", name, ip, identity }))),
-    ciliumIdentities: ok(
-      apps.map(({ app, identity }) => ({
-        id: identity,
-        labels: [
-          `k8s:app=${app}`,
-          "k8s:io.cilium.k8s.namespace.labels.team=store",
-          `k8s:${clusterLabel}=${of.name}`,
-          "k8s:io.kubernetes.pod.namespace=shop",
-        ],
-      })),
-    ),
-    ...over,
-  };
-}
-
-const policy = (spec: Record<string, unknown>, over: Partial<PolicyObject> = {}): PolicyObject => ({
-  ...{ kind: "CiliumNetworkPolicy" as const, namespace: "shop", name: "from-clients", paths: ["spec"] },
-  specs: [spec],
-  ...over,
-});
-const labelled = (app: string) => ({ matchLabels: { app } });
+const key = localByDefault;
+const policy = shopPolicy;
 const toPorts = [{ ports: [{ port: "8080", protocol: "TCP" }], rules: { http: [{ method: "GET" }] } }];
 const fromClients = (selector: unknown = labelled("client"), more: Record<string, unknown> = {}) => ({
   endpointSelector: labelled("cart"),
@@ -62,7 +17,11 @@ const mesh = (
   policies: readonly PolicyObject[],
   over: Partial<ClusterSnapshot> = {},
   ofWest: Partial<ClusterSnapshot> = {},
-) => meshWith(cluster(east, 1, { policyObjects: ok([...policies]), ...over }), cluster(west, 2, ofWest));
+) =>
+  meshWith(
+    { ...cartCluster(east, 1), policyObjects: ok([...policies]), ...over },
+    { ...cartCluster(west, 2), ...ofWest },
+  );
 const ids = (...of: Parameters<typeof mesh>): (string | undefined)[] =>
   causesOf(mesh(...of)).map((f) => f.id);
 
@@ -234,4 +193,53 @@ test("backends of another cluster, which clients of the policy's cluster do not 
   expect(patchesOf([policy(spec)])).toEqual([
     [{ op: "add", path: "/spec/egress/0/toEndpoints/0/matchExpressions", value: [expression] }],
   ]);
+});
+
+describe("a service that a policy lets through to", () => {
+  const k8sService = { serviceName: "cart", namespace: "shop" };
+  const toServices = (peer: unknown, more: Record<string, unknown> = {}) =>
+    policy({ endpointSelector: labelled("client"), egress: [{ toServices: [peer], toPorts }], ...more });
+
+  test("means its pods of the own cluster only", () => {
+    const [finding] = causesOf(mesh([toServices({ k8sService })]));
+    expect(finding).toMatchObject({
+      id: "policy-own-cluster-only",
+      severity: "suspect",
+      message:
+        "CiliumNetworkPolicy shop/from-clients of east lets through to services in spec.egress[0].toServices, where no cluster can be named, so with policy-default-local-cluster it means their pods of east only: the pods of east that it is about (shop/client-1) do not reach the backends of west of global service shop/cart, which have the labels that it allows, and their requests that are sent there are dropped",
+    });
+    const selector = {
+      matchLabels: { app: "cart", "k8s:io.kubernetes.pod.namespace": "shop" },
+      matchExpressions: [expression],
+    };
+    expect(patchesOf([toServices({ k8sService })])).toEqual([
+      [{ op: "add", path: "/spec/egress/-", value: { toEndpoints: [selector], toPorts } }],
+    ]);
+  });
+
+  test("by its name in any namespace, by its labels, and beside a rule that names a cluster", () => {
+    expect(ids([toServices({ k8sService: { serviceName: "cart" } })])).toEqual(["policy-own-cluster-only"]);
+    const named = { toEndpoints: [{ matchLabels: { app: "dns", [clusterLabel]: "east" } }] };
+    const egress = [named, { toServices: [{ k8sService }] }];
+    expect(ids([toServices(undefined, { egress })])).toEqual(["policy-own-cluster-only"]);
+    const byLabels = (tier: string) => ({ k8sServiceSelector: { selector: { matchLabels: { tier } } } });
+    const services = ok([service({ labels: { tier: "shop" } })]);
+    expect(ids([toServices(byLabels("shop"))], { services })).toContain("policy-own-cluster-only");
+    expect(ids([toServices(byLabels("other"))], { services })).not.toContain("policy-own-cluster-only");
+    // Labels of services are not in all evidence.
+    expect(ids([toServices(byLabels("shop"))])).toEqual([]);
+  });
+
+  test("or means them all, is another, or has no selector", () => {
+    const config = withSettings(east, { [key]: "false" }).config;
+    expect(ids([toServices({ k8sService })], { config })).toEqual([]);
+    expect(ids([toServices({ k8sService: { ...k8sService, serviceName: "other" } })])).toEqual([]);
+    const services = ok([service({ selector: {} })]);
+    expect(ids([toServices({ k8sService })], { services })).not.toContain("policy-own-cluster-only");
+    const egress = [
+      { toServices: [{ k8sService }] },
+      { toEndpoints: [{ matchLabels: { app: "cart" }, matchExpressions: [expression] }] },
+    ];
+    expect(ids([toServices(undefined, { egress })])).toEqual([]);
+  });
 });

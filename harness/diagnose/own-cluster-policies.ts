@@ -1,41 +1,46 @@
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
-import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
-import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { openSelectors } from "#harness/semantics/cluster-selectors.ts";
 import {
   entityRules,
   type Judging,
   namingClusters,
   type OwnClusterSelector,
+  peerOf,
   selectsByLabel,
   shutsOut,
 } from "#harness/semantics/own-cluster-selectors.ts";
 import { certainly } from "#harness/semantics/policy-clusters.ts";
 import { clusterKey, selectsSubject } from "#harness/semantics/policy-model.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { isDerived, known, kubectl, slicesOf } from "./parts.ts";
-import { type Member, type MemberPod, memberOf } from "./policy-members.ts";
+import { kubectl } from "./parts.ts";
+import type { Member, MemberPod } from "./policy-members.ts";
+import {
+  distinct,
+  isBackend,
+  isClient,
+  podsLike,
+  portsOf,
+  serviceMembers,
+  sharedServices,
+} from "./policy-services.ts";
+import type { ResolvedMember } from "./service-peers.ts";
 import { titleOf } from "./what-if.ts";
 
 const setting = "policy-default-local-cluster";
 
 /**
- * Policies whose peers are pods of their own cluster only, because they name no cluster or are the entity `cluster`,
- * although a global service brings pods of another cluster there: some of its requests are dropped.
+ * Policies whose peers are pods of their own cluster only, because they name no cluster, name a service or are the entity
+ * `cluster`, although a global service brings pods of another cluster there: some of its requests are dropped.
  */
 export function ownClusterPolicies(mesh: MeshSnapshot): Finding[] {
-  const members = mesh.clusters.filter(hasServices).flatMap((c) => memberOf(c) ?? []);
+  const members = serviceMembers(mesh);
   return members.flatMap((member) =>
-    member.policies
-      .filter((policy) => !JSON.stringify(policy.specs).includes(clusterKey))
-      .flatMap((policy) => findingsOf(members, member, policy)),
+    member.policies.flatMap((policy) => findingsOf(members, member, policy)),
   );
 }
-
-const hasServices = ({ services, slices }: ClusterSnapshot): boolean => services.ok && slices?.ok === true;
 
 /** Pods of one side that do not get through to backends of the other, by a selector. */
 interface Hit {
@@ -46,7 +51,7 @@ interface Hit {
   readonly clients: readonly string[];
 }
 
-function findingsOf(members: readonly Member[], member: Member, policy: UserPolicy): Finding[] {
+function findingsOf(members: readonly Member[], member: ResolvedMember, policy: UserPolicy): Finding[] {
   const byEntity = member.models
     .filter((m) => policy.specs.includes(m.of))
     .flatMap((m) => entityRules(m, policy));
@@ -54,9 +59,15 @@ function findingsOf(members: readonly Member[], member: Member, policy: UserPoli
     const of = policy.specs.find(({ path }) => selector.path.startsWith(`${path}.`));
     const spec = member.models.find((m) => m.of === of);
     const isPlain = selector.verdict === "allow" && selector.peers === "pods" && !selector.emptyLabel;
-    return spec === undefined || !isPlain ? [] : [{ ...spec, policy, selector }];
+    if (spec === undefined || !isPlain) return [];
+    const one = { ...spec, policy, selector };
+    return [member.ofServices.has(peerOf(one)) ? { ...one, ofService: true } : one];
   });
-  const selectors = [...(member.isLocal ? byLabel : []), ...byEntity];
+  // Who names a cluster somewhere means it elsewhere too; for a service it cannot be named.
+  const isMeant = JSON.stringify(policy.specs).includes(clusterKey);
+  const selectors = [...(member.isLocal ? byLabel : []), ...byEntity].filter(
+    (one) => !isMeant || one.ofService === true,
+  );
   return (["ingress", "egress"] as const).flatMap((direction) => {
     const hits = selectors
       .filter((one) => one.selector.direction === direction && selectsByLabel(one))
@@ -97,66 +108,18 @@ function hitsOf(one: OwnClusterSelector, { member, other, judging }: Between): H
   const asking = client.pods.filter(isAsking);
   if (asking.length === 0) return [];
   const isShut = shutsOut(one, judging);
-  return sharedServices(server, client).flatMap(({ service, twin }) => {
+  return sharedServices(server, client).flatMap((shared) => {
+    const { service } = shared;
     const backends = server.pods.filter((p) => isBackend(service, p) && isServing(p));
     const ports = portsOf(server, service);
     if (backends.length === 0 || ports.length === 0) return [];
-    // The pods of the service itself are its clients only where it stands for each of them.
-    const own = isHeadless(service)
-      ? new Set<number>()
-      : new Set(client.pods.filter((p) => isBackend(twin, p)).map((p) => p.identity));
-    const out = distinct(asking.filter((p) => !own.has(p.identity))).filter((from) =>
+    const out = distinct(asking.filter(isClient(shared, client))).filter((from) =>
       distinct(backends).some((to) => ports.some((p) => isShut({ from: from.model, to: to.model, ...p }))),
     );
     if (out.length === 0) return [];
-    const identities = new Set(out.map((p) => p.identity));
-    const clients = asking.filter((p) => identities.has(p.identity)).map(({ pod }) => titleOfPod(pod));
+    const clients = podsLike({ ...client, pods: asking }, out);
     return [{ one, other: other.name, service: `${service.namespace}/${service.name}`, clients }];
   });
-}
-
-const titleOfPod = ({ namespace, name }: PodState): string => `${namespace}/${name}`;
-
-/** For policies, pods of one identity are alike. */
-const distinct = (pods: readonly MemberPod[]): MemberPod[] => [
-  ...new Map(pods.map((p) => [p.identity, p])).values(),
-];
-
-const isBackend = ({ namespace, selector }: ServiceState, { pod }: MemberPod): boolean =>
-  pod.namespace === namespace &&
-  Object.keys(selector).length > 0 &&
-  Object.entries(selector).every(([key, value]) => pod.labels[key] === value);
-
-/** Services whose backends in one cluster serve the clients of the other. */
-function sharedServices(
-  server: Member,
-  client: Member,
-): { readonly service: ServiceState; readonly twin: ServiceState }[] {
-  const ofClient = new Map(
-    known(client.snapshot.services)
-      .filter((s) => isGlobal(s.annotations))
-      .map((s) => [`${s.namespace}/${s.name}`, s]),
-  );
-  return known(server.snapshot.services).flatMap((service) => {
-    const twin = ofClient.get(`${service.namespace}/${service.name}`);
-    return twin === undefined || isDerived(service) || !isShared(service.annotations)
-      ? []
-      : [{ service, twin }];
-  });
-}
-
-const judgedProtocols = ["TCP", "UDP"] as const;
-
-/** The numbers at which its backends listen. */
-function portsOf({ snapshot }: Member, service: ServiceState) {
-  const ports = slicesOf(snapshot, service)
-    .filter((s) => !s.mirrored)
-    .flatMap((s) => s.ports)
-    .flatMap(({ port, protocol: text }) => {
-      const protocol = judgedProtocols.find((p) => p === text);
-      return protocol === undefined ? [] : [{ port, protocol }];
-    });
-  return [...new Map(ports.map((p) => [`${p.port}/${p.protocol}`, p])).values()];
 }
 
 function findingFor(member: Member, policy: UserPolicy, hits: readonly Hit[]): Finding {
@@ -165,12 +128,14 @@ function findingFor(member: Member, policy: UserPolicy, hits: readonly Hit[]): F
   const others = [...new Set(hits.map((h) => h.other))];
   const services = shortList([...new Set(hits.map((h) => h.service))], 3);
   const clients = shortList([...new Set(hits.flatMap((h) => h.clients))], 3);
-  const places = [...new Set(hits.map((h) => h.one.selector.path))].join(" and ");
+  const places = [...new Set(hits.map((h) => placeOf(h.one)))].join(" and ");
   const far = others.join(" and ");
   const isEntity = hits.every(({ one }) => one.besideEntity !== undefined);
   const means = isEntity
     ? `lets the entity "cluster" through in ${places}, which means ${cluster} only, whatever ${setting} is`
-    : `names no cluster in ${places}, so with ${setting} it means pods of ${cluster} only`;
+    : hits.every(({ one }) => one.ofService === true)
+      ? `lets through to services in ${places}, where no cluster can be named, so with ${setting} it means their pods of ${cluster} only`
+      : `names no cluster in ${places}, so with ${setting} it means pods of ${cluster} only`;
   const effect = isIngress
     ? `pods of ${far} ${isEntity ? "" : "with the labels that it lets in "}(${clients}) are shut out of ${cluster}'s backends of global service ${services}`
     : `the pods of ${cluster} that it is about (${clients}) do not reach the backends of ${far} of global service ${services}${isEntity ? "" : ", which have the labels that it allows"}`;
@@ -189,3 +154,7 @@ function findingFor(member: Member, policy: UserPolicy, hits: readonly Hit[]): F
     next: `if pods of ${far} are meant too: ${command}; otherwise keep the service from sending requests there, with ${isIngress ? "the annotation service.cilium.io/shared" : "the annotation service.cilium.io/global"} "false" in ${cluster}`,
   });
 }
+
+/** Where the policy itself has it. */
+const placeOf = ({ selector, ofService }: OwnClusterSelector): string =>
+  ofService === true ? selector.path.replace(/\.toEndpoints\[\d+\]$/, ".toServices") : selector.path;

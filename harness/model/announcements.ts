@@ -54,6 +54,8 @@ export const deviceSchema = z.object({
   ips: z.array(z.string()),
   /** The same with the lengths of their prefixes: `172.18.0.3/16`. Absent in evidence of earlier versions. */
   prefixes: z.array(z.string()).exactOptional(),
+  /** In bytes. Absent in evidence of earlier versions, too. */
+  mtu: z.number().exactOptional(),
 });
 /** A network device of a node, with its IPv4 addresses. */
 export type NodeDevice = Infer<typeof deviceSchema>;

@@ -8,10 +8,11 @@ import {
   loggedSchema,
   tunnelDeviceSchema,
 } from "./agent-details.ts";
-import { announcementsSchema, balancerSchema, deviceSchema } from "./announcements.ts";
+import { announcementsSchema, balancerSchema } from "./announcements.ts";
 import { objectConditionSchema, refusedRequestSchema, webhookStateSchema } from "./api-objects.ts";
 import { cidrGroupSchema, nodeConfigSchema } from "./config-objects.ts";
 import { heldCertificateSchema, tlsCertificateSchema } from "./held-certificate.ts";
+import { neighboursSchema } from "./node-network.ts";
 import { nodeLinksSchema, sizesSchema } from "./packet-sizes.ts";
 import { kvstoreStateSchema, sharedPortSchema } from "./shared-state.ts";
 import {
@@ -30,6 +31,7 @@ import {
 export type { Attached, Logged, TunnelDevice } from "./agent-details.ts";
 export type { CidrGroup, NodeConfig } from "./config-objects.ts";
 export { type Certificate, type HeldCertificate, heldCertificateSchema } from "./held-certificate.ts";
+export type { Neighbours } from "./node-network.ts";
 export { type NodeLinkState, nodeLinksSchema, type SizedRequests, sizesSchema } from "./packet-sizes.ts";
 
 /** A part of a snapshot: what was read, or why it could not be read. `absent`: not requested, as in an archive. */
@@ -89,8 +91,10 @@ const containerStateSchema = z.object({
   restarts: z.number(),
   /** `CrashLoopBackOff`, `Error`...; empty while it runs. */
   trouble: z.string(),
-  /** How it ended last (`OOMKilled`, `Error`); absent if it never did. */
-  ended: z.object({ reason: z.string(), code: z.number() }).exactOptional(),
+  /** How it ended last (`OOMKilled`, `Error`), and the Unix time of it; absent if it never did. */
+  ended: z.object({ reason: z.string(), code: z.number(), atMs: z.number().exactOptional() }).exactOptional(),
+  /** As Kubernetes writes it: `64Mi`; absent without one. */
+  memoryLimit: z.string().exactOptional(),
 });
 export type ContainerState = Infer<typeof containerStateSchema>;
 
@@ -297,16 +301,6 @@ const firewallRuleSchema = z.object({
 });
 /** A firewall or routing rule that drops or rejects and belongs to neither Kubernetes nor Cilium. */
 export type FirewallRule = Infer<typeof firewallRuleSchema>;
-
-const neighboursSchema = z.object({
-  /** Entries that somebody set by hand: they never expire. */
-  permanent: z.array(z.object({ ip: z.string(), mac: z.string(), device: z.string() })),
-  /** The node's own addresses. */
-  own: z.array(z.object({ ip: z.string(), mac: z.string() })),
-  devices: z.array(deviceSchema).exactOptional(),
-});
-/** What a node knows of the link layer. */
-export type Neighbours = Infer<typeof neighboursSchema>;
 
 const nodeInsideSchema = z.object({
   node: z.string(),

@@ -9,10 +9,13 @@ export interface HelmRelease {
   readonly signal: AbortSignal;
 }
 
+/** Helm takes a plain `no` for false and `010` for 8: such texts are in quotes. */
+const inYaml = (values: Record<string, unknown>): string => toYaml(values, { compat: "yaml-1.1" });
+
 /** Installs or upgrades the release `cilium`. Values go through standard input: keys are never written to disk. */
 export async function installCilium(release: HelmRelease & { readonly timeoutMs?: number }): Promise<void> {
   await command(release.helm, [...upgradeOf(release), "--install", "--values", "-"], {
-    input: toYaml(release.values),
+    input: inYaml(release.values),
     signal: release.signal,
     ...(release.timeoutMs === undefined ? {} : { timeoutMs: release.timeoutMs }),
   });
@@ -73,7 +76,7 @@ export async function renderChart(
       ...["template", "cilium", release.chartDir, "--namespace", "kube-system", "--values", "-"],
       ...["--kube-version", release.kubernetes],
     ],
-    { input: toYaml(release.values), signal: release.signal },
+    { input: inYaml(release.values), signal: release.signal },
   );
   return parseAllDocuments(reported)
     .map((d) => d.toJS() as Record<string, unknown> | null)
@@ -93,7 +96,7 @@ export async function helmPreflight(release: HelmRelease & { readonly timeoutMs:
         ...["upgrade", "cilium-preflight", release.chartDir, "--install", "--values", "-", "--wait"],
         ...["--timeout", `${Math.round(release.timeoutMs / 1000)}s`, ...where],
       ],
-      { input: toYaml(release.values), signal: release.signal },
+      { input: inYaml(release.values), signal: release.signal },
     );
   } finally {
     await command(release.helm, ["uninstall", "cilium-preflight", "--ignore-not-found", "--wait", ...where], {
@@ -110,7 +113,7 @@ export async function upgradeCilium(
   release: Omit<HelmRelease, "values"> & Partial<Pick<HelmRelease, "values">>,
 ): Promise<void> {
   await command(release.helm, [...upgradeOf(release), "--reuse-values", "--values", "-"], {
-    input: toYaml(release.values ?? {}),
+    input: inYaml(release.values ?? {}),
     signal: release.signal,
   });
 }

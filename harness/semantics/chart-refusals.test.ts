@@ -202,6 +202,7 @@ test.each([
     { clustermesh: { apiserver: { service: { type: 5 } } } },
     'write clustermesh.apiserver.service.type: "5" (with quotes)',
   ],
+  [{ cluster: { name: false } }, "put cluster.name in quotes"],
   [
     { clustermesh: { apiserver: { etcd: { storageMedium: "memory" } } } },
     'write clustermesh.apiserver.etcd.storageMedium: "Memory"',

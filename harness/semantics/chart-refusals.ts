@@ -54,10 +54,18 @@ function rewritten(value: unknown, wants: readonly string[]): string | undefined
     const word = wants.find((w) => w.toLowerCase() === JSON.stringify(value.toLowerCase()));
     if (word !== undefined) return word;
   }
-  if (["number", "boolean"].includes(typeof value) && wants.includes("string"))
+  if (typeof value === "number" && wants.includes("string"))
     return `${JSON.stringify(String(value))} (with quotes)`;
   return undefined;
 }
+
+/** Who wrote `no` sees `false`, and nothing tells which word it was. */
+export const wordsOf = (value: boolean): string =>
+  `${value ? "y, yes, on and true" : "n, no, off and false"} without quotes are ${value} in Helm's YAML`;
+
+/** A word of YAML for true or false where the chart takes a text. */
+const isWord = (value: unknown, wants: readonly string[]): value is boolean =>
+  typeof value === "boolean" && wants.includes("string");
 
 function byType(values: Values, to: string): RefusedValue[] {
   return wrongTypes(values, to).map(({ path, value, wants }) => {
@@ -65,16 +73,20 @@ function byType(values: Values, to: string): RefusedValue[] {
     const isNeverSet = wants.every((w) => w === "null");
     const change = isNeverSet
       ? `leave out ${path}`
-      : right === undefined
-        ? `make ${path} ${namesOf(wants)}`
-        : `write ${path}: ${right}`;
+      : isWord(value, wants)
+        ? `put ${path} in quotes`
+        : right === undefined
+          ? `make ${path} ${namesOf(wants)}`
+          : `write ${path}: ${right}`;
     return {
       path,
       // Whether it is a text or a number is what is wrong.
       shown: typeOf(value),
       is: typeOf(value),
       who: `the chart of Cilium ${to} refuses`,
-      wants: isNeverSet ? "it takes none there" : `it must be ${namesOf(wants)}`,
+      wants: isNeverSet
+        ? "it takes none there"
+        : `it must be ${namesOf(wants)}${isWord(value, wants) ? ` (${wordsOf(value)})` : ""}`,
       remedy: `in the values for ${to}, ${change}`,
       isOfChart: true,
       source: "values.schema.json",

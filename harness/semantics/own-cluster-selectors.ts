@@ -40,6 +40,8 @@ export interface OwnClusterSelector extends SpecModel {
   readonly selector: OpenSelector;
   /** The key of the rule that holds selectors of pods, beside the entity. */
   readonly besideEntity?: "fromEndpoints" | "toEndpoints";
+  /** It stands for a service of `toServices`, where no label can be added. */
+  readonly ofService?: true;
 }
 
 const entityKeys = [
@@ -72,15 +74,24 @@ export const entityRules = ({ of, model }: SpecModel, policy: UserPolicy): OwnCl
 const peerSteps = ({ of, selector }: OwnClusterSelector): Steps =>
   stepsOf(selector.path).slice(stepsOf(of.path).length);
 
-/** From the spec to the list of the rule that holds an entity. */
-const ruleList = (one: OwnClusterSelector): Steps => peerSteps(one).slice(0, -2);
+/** From the spec to the list of its rule, and to the rule: `ingress`, `ingress[0]`. */
+const ruleList = (one: OwnClusterSelector): Steps => peerSteps(one).slice(0, 1);
+const ruleSteps = (one: OwnClusterSelector): Steps => peerSteps(one).slice(0, 2);
 
-/** Cilium refuses a rule with entities and endpoints together (pkg/policy/api/rule_validation.go), so it is one more. */
+/** The selector, or what holds a NetworkPolicy's. */
+export const peerOf = (one: OwnClusterSelector): unknown => valueAtSteps(one.of.spec, peerSteps(one));
+
+/**
+ * Cilium refuses a rule with entities or services and endpoints together (pkg/policy/api/rule_validation.go), so it is
+ * one more.
+ */
 function ruleBeside(one: OwnClusterSelector, clusters: readonly string[]): Json {
-  const rule = valueAtSteps(one.of.spec, peerSteps(one).slice(0, -1));
+  const rule = valueAtSteps(one.of.spec, ruleSteps(one));
   const { toPorts, icmps } = (isMapping(rule) ? rule : {}) as Json;
+  const ofService = one.ofService === true ? peerOf(one) : undefined;
+  const peer = { ...(isMapping(ofService) ? ofService : {}), matchExpressions: [inClusters(clusters)] };
   return {
-    [one.besideEntity ?? "fromEndpoints"]: [{ matchExpressions: [inClusters(clusters)] }],
+    [one.besideEntity ?? (one.ofService === true ? "toEndpoints" : "fromEndpoints")]: [peer],
     ...(toPorts === undefined ? {} : { toPorts }),
     ...(icmps === undefined ? {} : { icmps }),
   };
@@ -93,7 +104,7 @@ const selectorSteps = (one: OwnClusterSelector): Steps =>
 /** Whether it selects by a label of pods or of their namespace, and not every pod. */
 export function selectsByLabel(one: OwnClusterSelector): boolean {
   if (one.besideEntity !== undefined) return true;
-  const peer = valueAtSteps(one.of.spec, peerSteps(one));
+  const peer = peerOf(one);
   if (!isMapping(peer)) return false;
   const selectors = one.policy.kind === "NetworkPolicy" ? [peer.podSelector, peer.namespaceSelector] : [peer];
   return selectors.some((s) => keysOf((s ?? {}) as Selector).length > 0);
@@ -107,7 +118,7 @@ const inClusters = (clusters: readonly string[]) => ({
 
 /** A step of a JSON patch that lets the selector select from these clusters. */
 export function namingClusters(one: OwnClusterSelector, clusters: readonly string[]): Json {
-  if (one.besideEntity !== undefined)
+  if (one.besideEntity !== undefined || one.ofService === true)
     return {
       op: "add",
       path: `/${[...stepsOf(one.of.path), ...ruleList(one)].join("/")}/-`,

@@ -41,6 +41,7 @@ describe("a peer that cannot be reached", () => {
     ["a port that is a word", { b: { address: "b.example.net", port: "etcd" } }, "port etcd of b"],
     ["a port of 0", { b: { address: "b.example.net", port: 0 } }, "port 0 of b"],
     ["an empty name", [{ name: "", ips: ["192.0.2.1"] }], "item 1 without a name"],
+    ["a name such as no", [{ name: false, ips: ["192.0.2.1"] }], "item 1 with the name false"],
     ["a name that is a number", [{ name: 7, ips: ["192.0.2.1"] }], "item 1 with the name 7"],
   ])("%s", (_, clusters, line) => {
     expect(refused(clusters)).toEqual([by + line]);

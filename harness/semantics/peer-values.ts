@@ -155,7 +155,8 @@ export const peerRules: readonly Refusal[] = [
     {
       wants:
         "each peer needs the name of its cluster as a text, which is a key of the Secrets that the chart makes",
-      remedy: "write the peer's cluster.name as its name (a number with quotes)",
+      remedy:
+        "write the peer's cluster.name as its name (with quotes, if it is a number or a word such as no)",
       by: "nothing",
       source: helpers,
     },

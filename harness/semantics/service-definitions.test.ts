@@ -73,6 +73,15 @@ test.each([
   expect(problemsOf(a, b).join("\n")).toContain(message);
 });
 
+test("families without one in common, where both are known", () => {
+  const of = (...families: ("IPv4" | "IPv6")[]): DefinedService[] => [service({}, { families })];
+  expect(problemsOf(of("IPv4"), of("IPv6"))).toEqual([
+    expect.stringMatching(/^c1, c2: no IP family in common: c1 IPv4, c2 IPv6;/),
+  ]);
+  expect(problemsOf(of("IPv4"), of("IPv6", "IPv4"))).toEqual([]);
+  expect(problemsOf(of("IPv4"), [service({})])).toEqual([]);
+});
+
 test("another name of a port is seen in whichever order the clusters are given", () => {
   const one = [service({}, { ports: [{ name: "http", port: 80 }] })];
   const both = [

@@ -20,6 +20,8 @@ interface Named {
   readonly name: string;
 }
 
+export type IpFamily = "IPv4" | "IPv6";
+
 /** A service as one cluster defines it. */
 export interface DefinedService extends Named {
   readonly annotations: Readonly<Record<string, string>>;
@@ -31,6 +33,8 @@ export interface DefinedService extends Named {
   /** Exported by a ServiceExport. */
   readonly isExported?: boolean;
   readonly isHeadless?: boolean;
+  /** Families of its addresses; undefined if the files do not tell, or if it has none. */
+  readonly families?: readonly IpFamily[];
 }
 
 interface DefiningCluster extends AnnotatingCluster {
@@ -69,6 +73,7 @@ export function serviceProblems(
       ...(sides.some(({ service }) => isGlobal(service.annotations))
         ? [
             ...withoutCounterpart(key, clusters, sides),
+            ...otherFamilies(key, sides),
             ...otherPorts(key, sides),
             ...servedByNobody(key, clusters, sides),
             ...notServed(key, sides),
@@ -222,14 +227,31 @@ function dnsOfOthers(key: string, sides: readonly Side[]): ServiceProblem[] {
   return [{ cluster, service: key, problem: found.what, matters: found.isFallback ? "perhaps" : "yes" }];
 }
 
-function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
+const globalPairs = (sides: readonly Side[]): [Side, Side][] => {
   const global = sides.filter((s) => isGlobal(s.service.annotations));
-  return global.flatMap((a, i) =>
-    global.slice(i + 1).flatMap((b): ServiceProblem[] => {
-      const found = [...otherNames(a, b), ...missingPorts(a, b)];
-      return found.map((f) => ({ ...f, cluster: `${a.c.name}, ${b.c.name}`, service: key }));
-    }),
-  );
+  return global.flatMap((a, i) => global.slice(i + 1).map((b): [Side, Side] => [a, b]));
+};
+
+/** A frontend takes backends of its own family (`matchesFrontend`, pkg/loadbalancer/writer/writer.go@1.20.2). */
+const otherFamilies = (key: string, sides: readonly Side[]): ServiceProblem[] =>
+  globalPairs(sides).flatMap(([a, b]): ServiceProblem[] => {
+    const [own, other] = [a.service.families ?? [], b.service.families ?? []];
+    if (own.length === 0 || other.length === 0 || own.some((f) => other.includes(f))) return [];
+    return [
+      {
+        cluster: `${a.c.name}, ${b.c.name}`,
+        service: key,
+        problem: `no IP family in common: ${a.c.name} ${own.join(" and ")}, ${b.c.name} ${other.join(" and ")}; a service takes backends of its own family only, so neither cluster uses those of the other`,
+        matters: "yes",
+      },
+    ];
+  });
+
+function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
+  return globalPairs(sides).flatMap(([a, b]): ServiceProblem[] => {
+    const found = [...otherNames(a, b), ...missingPorts(a, b)];
+    return found.map((f) => ({ ...f, cluster: `${a.c.name}, ${b.c.name}`, service: key }));
+  });
 }
 
 type PortProblem = Pick<ServiceProblem, "problem" | "matters">;

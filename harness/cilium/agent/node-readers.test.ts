@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readNodeFile, readNodeNeighbours } from "./node-file.ts";
 import { readPrograms } from "./programs.ts";
 
-test("neighbours: permanent entries that are not Cilium's, and the node's own addresses", () => {
+test("neighbours: permanent entries that are not Cilium's, the node's own addresses, and MTUs", () => {
   const text = `# firewall
 # network
 default via 172.18.0.1 dev eth0
@@ -13,6 +13,9 @@ default via 172.18.0.1 dev eth0
     link/ether 02:42:ac:12:00:03 brd ff:ff:ff:ff:ff:ff
     inet 172.18.0.3/16 brd 172.18.255.255 scope global eth0
 # network
+10.1.1.0/24 via 10.1.1.144 dev cilium_host proto kernel src 10.1.1.144
+10.1.1.144 dev cilium_host proto kernel scope link
+10.2.0.0/24 via 10.1.1.144 dev cilium_host proto kernel src 10.1.1.144 mtu 1450
 172.18.0.4 dev eth0 lladdr 02:42:0a:de:ad:17 PERMANENT
 172.18.0.5 dev eth0 lladdr 02:42:ac:12:00:05 extern_learn PERMANENT
 172.18.0.6 dev eth0 lladdr 02:42:ac:12:00:06 REACHABLE
@@ -20,7 +23,8 @@ default via 172.18.0.1 dev eth0
   expect(readNodeNeighbours(text)).toEqual({
     permanent: [{ ip: "172.18.0.4", mac: "02:42:0a:de:ad:17", device: "eth0" }],
     own: [{ ip: "172.18.0.3", mac: "02:42:ac:12:00:03" }],
-    devices: [{ name: "eth0", ips: ["172.18.0.3"], prefixes: ["172.18.0.3/16"] }],
+    devices: [{ name: "eth0", ips: ["172.18.0.3"], prefixes: ["172.18.0.3/16"], mtu: 1500 }],
+    routeMtu: 1450,
   });
 });
 

@@ -22,6 +22,16 @@ export const agentKinds = {
     remedy:
       "Start kubelet of that node with `--node-ip` and the address in the network of the others, then restart the agent there, which announces it.",
   },
+  "node-mtu-differs": {
+    layer: "configuration",
+    severity: "suspect",
+    meaning:
+      "Nodes of one cluster or of several send larger packets than others take, for example with jumbo frames (MTU 9001) in one cloud and 1500 in another. With the setting `mtu` 0 each agent detects the MTU of its own node and uses it for every remote node. Packets that are too large for the way are lost where no hop fragments them or answers `fragmentation needed`; small requests and health checks pass. TCP between pods agrees on the smaller segment size of both ends, and from Cilium 1.19 on probes for a smaller one where packets vanish (`packetization-layer-pmtud-mode`), so datagrams (UDP), other protocols and paths with a hop that is narrower than both ends suffer first. Read from the device with the node's address, in archives and on nodes that are containers of this machine. An archive cannot show a loss.",
+    confirm:
+      "`ip link` and `ip route` in an agent's pod of each node; `ping -M do -s SIZE ADDRESS` from a node of the larger MTU to one of the smaller, with growing sizes; `diagnose` of a lab that runs sends large requests itself.",
+    remedy:
+      "Set the Helm value `MTU` to one value in all clusters, not more than every node and every hop takes, and restart the agents; pods keep their MTU until they are created anew. Or let ICMP `fragmentation needed` (IPv6: `packet too big`) pass everywhere: security groups and network ACLs often drop it.",
+  },
   "bpf-map-full": {
     layer: "control plane",
     severity: "broken",

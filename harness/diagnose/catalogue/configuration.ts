@@ -129,7 +129,7 @@ export const configurationKinds = {
     meaning:
       "The agents or KVStoreMesh of a cluster are not told of another cluster, so they never connect to it.",
     confirm:
-      "`kubectl -n kube-system get secret cilium-clustermesh cilium-kvstoremesh -o jsonpath='{.data}'`: one key for each peer in both.",
+      "`kubectl -n kube-system get secret cilium-clustermesh cilium-kvstoremesh -o jsonpath='{.data}'`: one key for each peer in both. Where KVStoreMesh is switched off, or agents connect to the peer themselves, the first is enough.",
     remedy:
       "Where clustermesh.config.clusters names the peer, `helm upgrade` writes the entry anew; otherwise add it there, or use `cilium clustermesh connect`. Then restart clustermesh-apiserver and the agents. Secrets made by another tool need both names.",
   },
@@ -269,7 +269,18 @@ export const configurationKinds = {
       "KVStoreMesh of a cluster cannot reach a peer's clustermesh-apiserver: no TCP connection, or no answer on it.",
     confirm:
       "`kubectl -n kube-system exec deploy/clustermesh-apiserver -c kvstoremesh -- clustermesh-apiserver kvstoremesh-dbg troubleshoot`.",
-    remedy: "Check the peer's service, its port, and firewalls and policies in between.",
+    remedy:
+      "Check the peer's service, its port, and firewalls and policies in between. A cluster that is gone for good is removed from clustermesh.config.clusters of every other one.",
+  },
+  "peer-lost": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "No cluster that has an entry for a peer reaches it, and no data of the peer itself was supplied. It is down or cut off from all of them, or it was taken down and its entries were left behind. Nothing is wrong between the other clusters because of it; their readers stay not ready for the peer. What each of them says follows.",
+    confirm:
+      "`kubectl -n kube-system exec deploy/clustermesh-apiserver -c kvstoremesh -- clustermesh-apiserver kvstoremesh-dbg troubleshoot` in each cluster; whether the peer's API server and the address of its entry answer at all.",
+    remedy:
+      "If the cluster is gone for good, remove it from clustermesh.config.clusters in the Helm values of every other cluster, and upgrade their releases. Otherwise repair its clustermesh-apiserver or the network to it, and supply its sysdump too.",
   },
   "peer-name-unresolved": {
     layer: "connections",

@@ -83,6 +83,16 @@ export const controlPlaneKinds = {
       "`kubectl -n kube-system get pods`, the log of the container (of its last run with `--previous`, if it was restarted), and `kubectl describe pod`: its last state and exit code.",
     remedy: "Correct what the log names; after OOMKilled, raise the memory limit in the Helm values.",
   },
+  "container-restarts": {
+    layer: "control plane",
+    severity: "suspect",
+    meaning:
+      "A container of Cilium or CoreDNS runs, and was terminated before, again and again or because its memory limit was reached (OOMKilled). Everything is up when one looks, and each restart breaks connections: with the etcd of clustermesh-apiserver those of all other clusters. One OOMKilled of the last 7 days is enough. Other terminations (exit code not 0) count from 3 restarts on if the last was within an hour before the collection, and from 5 on if it was within a day. Terminations in the first 10 minutes of a pod are part of its start and do not count; nor do those in the same minute as one of another pod of the node, because then the node restarted.",
+    confirm:
+      "`kubectl -n kube-system get pods`: RESTARTS; `kubectl -n kube-system describe pod NAME`: the last state of the container, its reason, exit code and time, and its memory limit; the log of the last run with `--previous`, in which OOMKilled leaves no trace.",
+    remedy:
+      "After OOMKilled raise the memory limit in the Helm values: `clustermesh.apiserver.etcd.resources`, `clustermesh.apiserver.resources`, `clustermesh.apiserver.kvstoremesh.resources`, `operator.resources` or `resources` for the agents. A container without a limit was killed because its node had no memory left. Otherwise correct what the log of the last run names; a liveness probe that fails is among the events of the pod.",
+  },
   "workload-not-ready": {
     layer: "control plane",
     severity: "broken",

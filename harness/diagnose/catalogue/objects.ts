@@ -225,11 +225,31 @@ export const objectKinds = {
     layer: "policies",
     severity: "suspect",
     meaning:
-      "A peer of a policy names no cluster. With policy-default-local-cluster, the default since Cilium 1.19, it selects pods of the policy's own cluster only. A global service brings requests from or to pods of another cluster that have these labels, and they are dropped. Policies that were written for an older version had meant every cluster. The entity `cluster` means the own cluster in every version.",
+      "A peer of a policy names no cluster. With policy-default-local-cluster, the default since Cilium 1.19, it selects pods of the policy's own cluster only; so does a service in toServices, where no cluster can be named. A global service brings requests from or to pods of another cluster that have these labels, and they are dropped. Policies that were written for an older version had meant every cluster. The entity `cluster` means the own cluster in every version.",
     confirm:
       "`policy-default-local-cluster` in cilium-config; `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Policy denied, with an identity of the other cluster.",
     remedy:
-      "If the other cluster's pods are meant too, name the clusters: add the key io.cilium.k8s.policy.cluster to the peer's matchExpressions, as the finding does. clustermesh.policyDefaultLocalCluster `false` changes every policy of the cluster.",
+      "If the other cluster's pods are meant too, name the clusters: add the key io.cilium.k8s.policy.cluster to the peer's matchExpressions, as the finding does; beside toServices, a rule with toEndpoints, the service's selector and that key. clustermesh.policyDefaultLocalCluster `false` changes every policy of the cluster.",
+  },
+  "policy-denies-other-cluster": {
+    layer: "policies",
+    severity: "suspect",
+    meaning:
+      "A policy denies every pod of another cluster what a policy allows them towards a global service, or its backends there. A denial goes before what is allowed, whichever policy has it, so nothing remains of the latter. It may be meant, but then the service should not send requests there. Where a policy allows it to everybody, it is reported only if the cluster of the clients has no ready backend of its own.",
+    confirm:
+      "`kubectl get ciliumnetworkpolicies,ciliumclusterwidenetworkpolicies -A -o yaml`: ingressDeny and egressDeny; `cilium-dbg bpf policy get ENDPOINT` on the node of a pod that the policy selects: Deny with identities of the other cluster.",
+    remedy:
+      "Leave out of the denial who is meant to use the service, for example by the key io.cilium.k8s.policy.cluster in its selector; or remove what allows it, and keep the service from sending requests there.",
+  },
+  "policy-namespace-label": {
+    layer: "policies",
+    severity: "suspect",
+    meaning:
+      "A policy selects peers of other clusters by a label of their namespace. The namespace of that name has the label in the policy's cluster and lacks it in another cluster, so no pod of it there is selected, and a global service does not work between the two. Labels of namespaces are part of identities, and are not shared between clusters.",
+    confirm:
+      "`kubectl get namespace NAME --show-labels` in both clusters; `kubectl get ciliumidentities -o yaml`: keys that begin with io.cilium.k8s.namespace.labels.",
+    remedy:
+      "Label the namespace in the other cluster too, as the finding's command does; its pods get other identities within seconds. Or select by a label of the pods, or by the namespace's name.",
   },
   "policy-refused": {
     layer: "policies",

@@ -60,7 +60,7 @@ test("a sysdump shows what L2 announcements are decided by: policies, leases and
   const devices = cluster?.nodeStates.flatMap((n) =>
     n.neighbours?.ok ? (n.neighbours.value.devices ?? []) : [],
   );
-  expect(devices).toEqual([{ name: "eth0", ips: ["172.19.0.2"], prefixes: ["172.19.0.2/16"] }]);
+  expect(devices).toEqual([{ name: "eth0", ips: ["172.19.0.2"], prefixes: ["172.19.0.2/16"], mtu: 1500 }]);
 });
 
 test("a sysdump without them says nothing about them", async () => {

@@ -107,8 +107,8 @@ export const hostnameCommand = "hostname.md";
 export const firewallCommand = "iptables-save--c.md";
 /** `ip -d -s -s l`: among all links of the node, Cilium's tunnel devices. */
 export const linksCommand = "ip--d--s--s-l.md";
-/** `ip a` and `ip -4 n`. */
-export const networkCommands: readonly string[] = ["ip-a.md", "ip--4-n.md"];
+/** `ip a`, `ip -4 n` and `ip -4 r`. */
+export const networkCommands: readonly string[] = ["ip-a.md", "ip--4-n.md", "ip--4-r.md"];
 /** `find /sys/fs/bpf -ls`. */
 export const pinsCommand = "find--sys-fs-bpf--ls.md";
 /** Of WireGuard and IPsec. */

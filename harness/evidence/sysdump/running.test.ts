@@ -39,6 +39,33 @@ test("a sysdump shows the tunnel devices of its agents, and the users of etcd fo
   expect(cluster?.meshUsers).toEqual({ ok: true, value: ["remote", "remote-c2"] });
 });
 
+test("a sysdump shows the MTU of a node's devices, and of its routes to pods of other nodes", async () => {
+  const folder = `d/cilium-bugtool-cilium-aaaaa-${exampleTime}/cmd`;
+  const output = (command: string, ...lines: readonly string[]): string =>
+    `# ${command}\n\n\`\`\`\n${lines.join("\n")}\n\`\`\`\n`;
+  const cluster = await snapshotOfDump({
+    [`${folder}/ip-a.md`]: output(
+      "ip a",
+      "4: cilium_vxlan: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 9001 qdisc noqueue state UNKNOWN",
+      "34: eth0@if35: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 9001 qdisc noqueue state UP",
+      "    inet 172.19.0.3/16 brd 172.19.255.255 scope global eth0",
+    ),
+    [`${folder}/ip--4-r.md`]: output(
+      "ip -4 r",
+      "default via 172.19.0.1 dev eth0",
+      "10.1.1.0/24 via 10.1.1.144 dev cilium_host proto kernel src 10.1.1.144",
+      "10.2.0.0/24 via 10.1.1.144 dev cilium_host proto kernel src 10.1.1.144 mtu 8951",
+    ),
+  });
+  expect(cluster?.nodeStates.map((n) => n.neighbours)).toContainEqual({
+    ok: true,
+    value: {
+      ...{ permanent: [], own: [], routeMtu: 8951 },
+      devices: [{ name: "eth0", ips: ["172.19.0.3"], prefixes: ["172.19.0.3/16"], mtu: 9001 }],
+    },
+  });
+});
+
 test("users by the values of the chart: with authMode legacy only one, without clustermesh-apiserver none is known", () => {
   const values = (authMode: string) => ({
     clustermesh: {

@@ -15,8 +15,8 @@ export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &
     readonly clusters: readonly Cluster[];
   };
 
-/** Without anchors, because users edit these files. */
-const plain = { aliasDuplicateObjects: false };
+/** Without anchors, because users edit these files; with quotes for what Helm and kubectl take for no text, as `no`. */
+const plain = { aliasDuplicateObjects: false, compat: "yaml-1.1" };
 
 /** A lab's files by name, from which `up --lab-file` builds the same lab. */
 export function labFiles({ clusters, ...lab }: LabSource): Record<string, string> {

@@ -1,17 +1,27 @@
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { wordsOf } from "#harness/semantics/chart-refusals.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
 
-/** The peers that a cluster's values list, with the certificate that each may have of its own. */
+/**
+ * The peers that a cluster's values list, with the certificate that each may have of its own. In a list, a name such as
+ * `no` without quotes is false, and no name: that is a line of its own (`peerRules`).
+ */
 export function peersOf(c: SourceCluster): ReadonlyMap<string, unknown> {
   const written = at(c.values, "clustermesh.config.clusters");
   const entries = Array.isArray(written)
-    ? (written as ({ readonly name?: unknown } | null)[]).map((p): [string, unknown] => [String(p?.name), p])
+    ? (written as ({ readonly name?: unknown } | null)[])
+        .filter((p) => typeof p?.name !== "boolean")
+        .map((p): [string, unknown] => [String(p?.name), p])
     : Object.entries((written ?? {}) as Readonly<Record<string, unknown>>);
   return new Map(entries);
 }
+
+/** A key `no` without quotes is `false` in Helm's YAML. */
+const shownName = (name: string): string =>
+  name === "true" || name === "false" ? `${name} (${wordsOf(name === "true")})` : name;
 
 /** Clusters whose values list their peers, without one of those that are known. */
 export function unlistedPeers(clusters: readonly SourceCluster[]): Problem[] {
@@ -27,7 +37,7 @@ export function unlistedPeers(clusters: readonly SourceCluster[]): Problem[] {
       {
         cluster: c.name,
         field: "clustermesh.config.clusters",
-        inSource: `lists ${listed.join(", ") || "nobody"}, and not ${missing.join(", ")}${off.length === 0 ? "" : ` (${off.join(", ")})`}: ${c.name} does not connect to it (names must be those of cluster.name)`,
+        inSource: `lists ${listed.map(shownName).join(", ") || "nobody"}, and not ${missing.join(", ")}${off.length === 0 ? "" : ` (${off.join(", ")})`}: ${c.name} does not connect to it (names must be those of cluster.name)`,
         inLab: "every other cluster",
         matters: "yes",
       },

@@ -4,6 +4,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
+import { wordsOf } from "#harness/semantics/chart-refusals.ts";
 import { idIn } from "./by-cluster.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { type Part, unreadFile } from "./part.ts";
@@ -67,7 +68,7 @@ function withPlaces(parts: readonly Part[]): Part[] {
     return names.size === 1 ? [...names][0] : undefined;
   };
   return parts.map((part) => {
-    if (part.cluster !== undefined || isUnread(part)) return part;
+    if (part.cluster !== undefined || isUnread(part) || noName(part) !== undefined) return part;
     const { unit = [] } = part;
     for (const depth of unit.keys()) {
       const cluster = only(named.filter((p) => unit.slice(0, depth + 1).every((u, i) => u === p.unit?.[i])));
@@ -86,6 +87,12 @@ function withPlaces(parts: readonly Part[]): Part[] {
 
 /** Where it lies does not tell of which cluster a file is that nobody can read. */
 const isUnread = (part: Part): boolean => isEmpty(part) && part.notes.some((n) => n.ofNoCluster === true);
+
+/** What values have as cluster.name, if it is a word such as `no` without quotes: another cluster's name is not theirs. */
+function noName({ values = {} }: Part): boolean | undefined {
+  const written = at(values, "cluster.name");
+  return typeof written === "boolean" ? written : undefined;
+}
 
 /** A kustomization may take its files from anywhere. */
 const homeOf = ({ unit = [], source }: Part): string => unit[0] ?? source;
@@ -163,6 +170,13 @@ function requireName(part: Part, names: readonly string[], several: boolean): vo
           part.ofEach ??
           `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${file}; if it is for several, once for each`,
       },
+    );
+  const wrong = noName(part);
+  if (wrong !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `${part.source} does not name its cluster: cluster.name is ${wrong}, no text (${wordsOf(wrong)}), and the chart refuses it`,
+      { remedy: `write cluster.name in quotes, or give the name: ${file}` },
     );
   if (!isUnnamed(part, names)) return;
   const unread = part.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);

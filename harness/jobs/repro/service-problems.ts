@@ -5,6 +5,7 @@ import type { Difference, SourceCluster, SourceObject } from "#harness/model/sou
 import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { routesToOthers } from "./route-backends.ts";
+import { familiesOf } from "./service-families.ts";
 import { podsByService } from "./service-pods.ts";
 import { settingsOf, unknownSettings } from "./source-settings.ts";
 import { isUsers } from "./stand-ins.ts";
@@ -40,7 +41,7 @@ export function servicesInMesh(
         ports: listOf(s.spec?.ports) as unknown as DefinedService["ports"],
         isExported: exported.has(keyOf(s)),
         isHeadless: s.spec?.clusterIP === "None",
-        ...present({ pods: podsOf(c, s) }),
+        ...present({ pods: podsOf(c, s), families: familiesOf(c, s) }),
       })),
     })),
     defects,

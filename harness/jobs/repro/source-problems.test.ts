@@ -279,7 +279,7 @@ describe("a lab of it", () => {
     const node = {
       apiVersion: "v1",
       kind: "Node",
-      metadata: { name: "n" },
+      metadata: { name: "one" },
       spec: { podCIDR: "10.244.0.0/24" },
     };
     const { clusters } = await draftOf({ pool: "100.64.0.0/13", objects: [node] });

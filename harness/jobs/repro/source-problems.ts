@@ -15,7 +15,9 @@ import { minorsApart } from "#harness/semantics/version-skew.ts";
 import { authModeProblems } from "./auth-modes.ts";
 import { notAnnounced } from "./bgp-announcements.ts";
 import { sameIds, wrongIds } from "./cluster-ids.ts";
+import { exportProblems } from "./export-problems.ts";
 import { authorityOf } from "./given-certificates.ts";
+import { sharedPools } from "./lb-pools.ts";
 import {
   connectsToNobody,
   mayBeSetElsewhere,
@@ -27,6 +29,7 @@ import { masqueradedPods } from "./masqueraded-pods.ts";
 import { nodePortsOutside } from "./node-ports.ts";
 import { fromChart } from "./pod-network.ts";
 import { policyRules } from "./policy-rules.ts";
+import { serverNames } from "./server-names.ts";
 import { globalNamespaces, servicesInMesh } from "./service-problems.ts";
 import { hasMcsApi, settingsOf, takenMaximum, unknownSettings } from "./source-settings.ts";
 import { at, isPlaceholder } from "./values-at.ts";
@@ -42,11 +45,13 @@ export function sourceProblems(
     ...sameIds(clusters),
     ...overlappingNetworks(clusters),
     ...sameNodeAddresses(clusters),
+    ...sharedPools(clusters),
     ...clusters.flatMap(refused),
     ...settingsThatDiffer(clusters),
     ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
     ...wrongPeerPorts(clusters),
+    ...serverNames(clusters),
     ...authModeProblems(clusters),
     ...mcsInPart(clusters),
     ...globalNamespaces(clusters),
@@ -58,6 +63,7 @@ export function sourceProblems(
     ...clusters.flatMap(notAnnounced),
     ...clusters.flatMap((c) => [...notReadable(c, clusters), ...connectsToNobody(c, clusters)]),
     ...servicesInMesh(clusters, defects),
+    ...exportProblems(clusters),
     ...policiesOfOthers(clusters),
     ...policyRules(clusters),
   ].map((p): Difference => ({ part: "source", ...p, difference: "differs" }));

@@ -254,7 +254,9 @@ export function looksLikeValues(value: unknown): boolean {
   if (!isMapping(value)) return false;
   const cluster = isMapping(value.cluster) ? value.cluster : {};
   return (
-    (typeof cluster.name === "string" && Object.keys(cluster).every((k) => ["name", "id"].includes(k))) ||
+    // A name such as `no` without quotes is false.
+    (["string", "boolean"].includes(typeof cluster.name) &&
+      Object.keys(cluster).every((k) => ["name", "id"].includes(k))) ||
     telling.some((key) => value[key] !== undefined && isChartKey(key))
   );
 }

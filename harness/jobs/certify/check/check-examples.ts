@@ -30,7 +30,7 @@ export const podOf = (name: string, labels: Record<string, string>): object => (
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace: "shop", labels },
-  spec: { nodeName: "n", containers: [{ name: "c", image: "x" }] },
+  spec: { nodeName: "one", containers: [{ name: "c", image: "x" }] },
   status: { phase: "Running", podIP: "10.2.0.9" },
 });
 

@@ -107,6 +107,22 @@ describe("values", () => {
     ]);
   });
 
+  test("a domain that no certificate of the chart holds is serious, with where to write it", async () => {
+    const peer = { name: "b", ips: ["192.0.2.1"], port: 2379 };
+    const config = { enabled: true, domain: "mesh.corp.example", clusters: [peer] };
+    const report = await check(
+      { from: "1.19.7", to: "1.20.2" },
+      { values: { clustermesh: { useAPIServer: true, config } } },
+    );
+    expect(of(report, "cluster-settings")).toContainEqual(
+      expect.objectContaining({
+        grade: "serious",
+        message: expect.stringContaining("a contacts b as b.mesh.corp.example"),
+        remedy: expect.stringContaining("clustermesh.apiserver.tls.auto.server.extraDnsNames"),
+      }),
+    );
+  });
+
   test("ids and networks that collide are serious", async () => {
     const values = {
       cluster: { name: "a", id: 2 },

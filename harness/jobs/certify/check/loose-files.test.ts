@@ -154,7 +154,7 @@ describe("a CA that another cluster does not trust", () => {
         message: expect.stringMatching(/^a: CA of b: a does not trust it.*caCert of b, has no effect/),
       },
     ]);
-    const own = { caCert: two.cert, cert: "x", key: "y" };
+    const own = { caCert: two.cert, cert: "x", key: "z" };
     const trusted = await checked(
       values("a", { name: "b", tls: own }, { ca: { cert: one.cert } }),
       values("b", { name: "a" }, {}),

@@ -181,7 +181,7 @@ const ofPolicy = ({ cluster, field, inSource }: ReturnType<typeof ownClusterRule
 const idOf = (field: string): string =>
   ["cluster id", "cluster name"].includes(field)
     ? "cluster-id"
-    : ["pod CIDR", "node addresses", "ipv4NativeRoutingCIDR"].includes(field)
+    : ["pod CIDR", "node addresses", "load balancer addresses", "ipv4NativeRoutingCIDR"].includes(field)
       ? "cluster-networks"
       : "cluster-settings";
 
@@ -197,12 +197,24 @@ const remedies: readonly (readonly [field: string, remedy: string])[] = [
   ],
   ["node addresses", "connect the clusters' node networks without equal addresses"],
   [
+    "load balancer addresses",
+    "give the clusters disjoint blocks of CiliumLoadBalancerIPPool; services that have an address keep it until it is no longer in a pool",
+  ],
+  [
+    "ServiceExport ",
+    "make the Services of one name alike in all clusters that export them: the oldest export decides for all",
+  ],
+  [
     "ipv4NativeRoutingCIDR",
     "set ipv4NativeRoutingCIDR to a CIDR that contains the pods of all clusters, in every cluster",
   ],
   [
     "clustermesh.config.clusters",
     "add the missing clusters to clustermesh.config.clusters, or leave the files of clusters that are not in the mesh out",
+  ],
+  [
+    "clustermesh.config.domain",
+    "leave clustermesh.config.domain out, or add *.DOMAIN to the names of the certificate in every cluster: clustermesh.apiserver.tls.auto.server.extraDnsNames (before 1.20: clustermesh.apiserver.tls.server.extraDnsNames)",
   ],
   ["port of peer", "set the port in clustermesh.config.clusters to the node port of the peer's service"],
   ["MCS-API differs", "set clustermesh.mcsapi.enabled: true in every cluster that exports or imports"],

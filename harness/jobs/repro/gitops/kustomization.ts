@@ -8,7 +8,7 @@ import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { realOf } from "../file-names.ts";
-import { notApplied } from "../part.ts";
+import { notApplied, unusedValue } from "../part.ts";
 import { groupOf } from "../unwrap.ts";
 
 type Values = Record<string, unknown>;
@@ -61,6 +61,12 @@ export class Build {
     const build = `kustomize build ${shellQuote([dirname(this.#root)])}`;
     const note = notApplied(place, what, `${why}; give what \`${build}\` prints`);
     this.notes.push({ unit: this.#unit, note });
+  }
+
+  /** Notes values of a file that kustomize does not read; the file is of this build all the same. */
+  leaveUnused(from: string, named: string, why: { readonly place: string; readonly what: string }): void {
+    this.take(join(dirname(from), named));
+    this.notes.push({ unit: this.#unit, note: unusedValue(why.place, `${named} ${why.what}`) });
   }
 
   /** Why no more kustomizations are built. */
@@ -172,11 +178,22 @@ export function kustomizationIn(
   }
 }
 
-/** A chart of `helmCharts` with the values of its local files, as kustomize merges them. */
+/** Whether kustomize takes `valuesInline` alone, and not `valuesFile` (`Generate` and `createNewMergedValuesFile`). */
+export const replacesValuesFile = ({ valuesFile, valuesInline, valuesMerge }: Values): boolean =>
+  typeof valuesFile === "string" &&
+  valuesMerge === "replace" &&
+  isMapping(valuesInline) &&
+  Object.keys(valuesInline).length > 0;
+
+/**
+ * A chart of `helmCharts` with the values of its local files, as kustomize merges them: with `override`, the default,
+ * `valuesInline` counts, with `merge` the file, and `additionalValuesFiles` after both
+ * (HelmChartInflationGenerator.go of kustomize's api v0.21.1).
+ */
 export function withValuesFiles(chart: Values, read: (path: string) => Values | undefined): Values {
-  const { valuesFile, additionalValuesFiles, valuesInline, valuesMerge = "override", ...rest } = chart;
+  const { valuesFile, additionalValuesFiles, valuesInline, valuesMerge, ...rest } = chart;
   const inline = isMapping(valuesInline) ? valuesInline : {};
-  const own = typeof valuesFile === "string" && valuesMerge !== "replace" ? read(valuesFile) : {};
+  const own = typeof valuesFile === "string" && !replacesValuesFile(chart) ? read(valuesFile) : {};
   const more = (Array.isArray(additionalValuesFiles) ? additionalValuesFiles : []).map((path) =>
     typeof path === "string" ? read(path) : undefined,
   );

@@ -150,6 +150,46 @@ test("generated maps, the values files of a chart and replacements", async () =>
   });
 });
 
+describe("valuesMerge of a chart", () => {
+  const read = async (more: object, inline: object = { MTU: 2 }) => {
+    const chart = { name: "cilium", version: "1.18.6", valuesFile: "v.yaml", valuesInline: inline, ...more };
+    const dir = folderOf({
+      "alpha/kustomization.yaml": { helmCharts: [chart] },
+      "alpha/v.yaml": valuesOf("alpha", 1, { MTU: 1, tunnelPort: 8473 }),
+      "beta.yaml": valuesOf("beta", 2),
+    });
+    const [alpha] = await readSource([`alpha=${dir}/alpha`, `beta=${dir}/beta.yaml`]);
+    return alpha;
+  };
+
+  test.each([
+    ["nothing", {}, 2],
+    ["override", { valuesMerge: "override" }, 2],
+    ["merge", { valuesMerge: "merge" }, 1],
+  ])("%s: both are read", async (_, more, mtu) => {
+    expect(await read(more)).toMatchObject({ id: 1, values: { MTU: mtu, tunnelPort: 8473 }, notes: [] });
+  });
+
+  test("replace: the file is not read, as values of its own neither", async () => {
+    const alpha = await read({ valuesMerge: "replace" });
+    expect(alpha?.values).toEqual({ MTU: 2 });
+    expect(alpha).not.toHaveProperty("id");
+    expect(alpha?.notes).toMatchObject([
+      {
+        field: expect.stringMatching(/^valuesFile of helmCharts\[0\] of .*kustomization\.yaml$/),
+        inSource: expect.stringMatching(/^v\.yaml is not used, because valuesMerge is replace/),
+        part: "source",
+        matters: "yes",
+      },
+    ]);
+  });
+
+  test("replace by nothing: the file is read", async () => {
+    const alpha = await read({ valuesMerge: "replace" }, {});
+    expect(alpha).toMatchObject({ id: 1, values: { MTU: 1 }, notes: [] });
+  });
+});
+
 describe("what of a kustomization is not done", () => {
   const target = { kind: "HelmRelease", name: "ciliu[m]?" };
 

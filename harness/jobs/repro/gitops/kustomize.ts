@@ -13,6 +13,7 @@ import {
   isRemote,
   kustomizationIn,
   type Resource,
+  replacesValuesFile,
   withValuesFiles,
 } from "./kustomization.ts";
 import { jsonPatch, namesShown, type Patched, strategicMerge, whatOf } from "./patches.ts";
@@ -237,12 +238,18 @@ function generated(standing: readonly Resource[], { path, document, unit }: Leve
         );
     }
   }
-  const charts = mappingsIn(document.helmCharts).map((chart, i) =>
-    withValuesFiles(chart, (named) => {
-      const [first] = build.documents(path, named, `helmCharts[${i}] of ${path}`);
+  const charts = mappingsIn(document.helmCharts).map((chart, i) => {
+    const place = `helmCharts[${i}] of ${path}`;
+    if (replacesValuesFile(chart))
+      build.leaveUnused(path, String(chart.valuesFile), {
+        place: `valuesFile of ${place}`,
+        what: "is not used, because valuesMerge is replace: kustomize takes valuesInline alone, so what only the file says (such as cluster.name and cluster.id) is the chart's default",
+      });
+    return withValuesFiles(chart, (named) => {
+      const [first] = build.documents(path, named, place);
       return isMapping(first?.value) ? first.value : undefined;
-    }),
-  );
+    });
+  });
   const { apiVersion = "kustomize.config.k8s.io/v1beta1", metadata } = document;
   const value = { apiVersion, kind: "Kustomization", ...(metadata === undefined ? {} : { metadata }) };
   return charts.length === 0

@@ -9,7 +9,7 @@ describe("values of a HelmRelease from maps", () => {
   test("in Flux's order: maps, inline values, then targetPath, whose value is read as --set reads it", async () => {
     const alpha = await first({
       "alpha/release.yaml": releaseOf(
-        { cluster: { id: 5 }, MTU: 2, clustermesh: { config: { clusters: [{ name: "x" }, { name: "y" }] } } },
+        { cluster: { id: 5 }, MTU: 2, clustermesh: { config: { clusters: [{ name: "x" }, { name: "z" }] } } },
         {
           valuesFrom: [
             fromMap("one"),
@@ -36,7 +36,7 @@ describe("values of a HelmRelease from maps", () => {
       podNetwork: { pools: ["10.5.0.0/16"] },
       values: {
         MTU: 2,
-        clustermesh: { config: { clusters: [{ name: "beta" }, { name: "y" }] } },
+        clustermesh: { config: { clusters: [{ name: "beta" }, { name: "z" }] } },
         podLabels: { "a.b": "7" },
       },
       notes: [],
