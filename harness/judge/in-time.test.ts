@@ -23,10 +23,22 @@ test("an earlier verdict does not hide a later failure of the prober", async () 
   expect(await judgedInTime(other, waiting)).toMatchObject({ outcome: "fail" });
 });
 
-test("a pass after the deadline is late", async () => {
+test("a pass in a look that ends after the deadline says nothing", async () => {
   const judge = async () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
     return { outcome: "pass" as const, reasons: [] };
   };
-  await expect(judgedInTime(judge, { ...waiting, withinMs: 10 })).rejects.toMatchObject({ code: "late" });
+  await expect(judgedInTime(judge, { ...waiting, withinMs: 10 })).rejects.toMatchObject({
+    code: "undecided",
+  });
+});
+
+test("a pass in a look after the deadline is late", async () => {
+  let looks = 0;
+  const judge = async () =>
+    ++looks === 1
+      ? { outcome: "fail" as const, reasons: ["not yet"] }
+      : { outcome: "pass" as const, reasons: [] };
+  const options = { ...waiting, withinMs: 10, everyMs: 1000 };
+  await expect(judgedInTime(judge, options)).rejects.toMatchObject({ code: "late" });
 });

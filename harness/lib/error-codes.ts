@@ -177,6 +177,13 @@ const table = {
     meaning: "Something happened only after its deadline. A late success is not a pass.",
     remedy: "Check that the machine is not overloaded; compare the time in the message with the budget.",
   },
+  undecided: {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning:
+      "A look that began before a deadline and ended after it saw what was waited for: it may have held in time.",
+    remedy: "End other programs and run it again; a machine with so little time needs longer budgets.",
+  },
   aborted: {
     exitCode: 130,
     blame: "user",

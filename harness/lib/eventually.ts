@@ -41,10 +41,17 @@ export const lateError = ({ what, withinMs, spentMs, looks, seen }: Waited): Mes
     `${what}: seen only after ${formatMs(spentMs)}, ${formatMs(withinMs)} were allowed (${looks} looks); last seen before: ${seen}`,
   );
 
+/** For a success in a look that spans the deadline: it may have held in time, and only the machine was slow to look. */
+const undecidedError = ({ beganMs, ...waited }: Waited & { readonly beganMs: number }): MeshproofError =>
+  new MeshproofError(
+    "undecided",
+    `${waited.what}: seen by a look that began after ${formatMs(beganMs)} and ended after ${formatMs(waited.spentMs)}; ${formatMs(waited.withinMs)} were allowed, so it is not known whether it held in time (${waited.looks} looks); last seen before: ${waited.seen}`,
+  );
+
 /**
  * Calls `look` until it is done. On timeout the error contains the last observed state, the number of looks and the
- * time spent. A look that throws counts as "not yet", with its error as the observed state. A look that ends after the
- * deadline and is done throws `late`.
+ * time spent. A look that throws counts as "not yet", with its error as the observed state. A look that begins and
+ * ends after the deadline and is done throws `late`; one that began before it, `undecided`.
  */
 export async function eventually<T>(
   look: (signal: AbortSignal) => Promise<Look<T>>,
@@ -57,6 +64,7 @@ export async function eventually<T>(
   for (;;) {
     throwIfAborted(options.signal, options.what);
     looks += 1;
+    const beganMs = monotonicMs() - startedMs;
     let result: Look<T>;
     try {
       result = await look(options.signal);
@@ -67,7 +75,10 @@ export async function eventually<T>(
     }
     const spentMs = monotonicMs() - startedMs;
     const isOver = spentMs >= options.withinMs;
-    if (result.done && isOver) throw lateError({ ...options, spentMs, looks, seen });
+    if (result.done && isOver) {
+      const waited = { ...options, spentMs, looks, seen };
+      throw beganMs < options.withinMs ? undecidedError({ ...waited, beganMs }) : lateError(waited);
+    }
     if (result.done) return result.value;
     seen = result.seen;
     if (isOver) {

@@ -67,16 +67,29 @@ describe("eventually", () => {
     expect(await eventually(look, { what: "three", withinMs: 1000, everyMs: 1, signal })).toBe(3);
   });
 
-  test("a success after the deadline is late, not a pass", async () => {
+  const seenAtSecond = (everyMs: number) => {
     let n = 0;
     const look = async () => {
       if (++n === 1) return notYet("one of two");
       await new Promise((resolve) => setTimeout(resolve, 60));
       return ready(n);
     };
-    await expect(eventually(look, { what: "both", withinMs: 40, everyMs: 1, signal })).rejects.toMatchObject({
+    return eventually(look, { what: "both", withinMs: 40, everyMs, signal });
+  };
+
+  test("a success in a look after the deadline is late, not a pass", async () => {
+    await expect(seenAtSecond(1000)).rejects.toMatchObject({
       code: "late",
       message: expect.stringMatching(/^both: seen only after .* \(2 looks\); last seen before: one of two$/),
+    });
+  });
+
+  test("a success in a look that began before the deadline is neither: the machine was slow to look", async () => {
+    await expect(seenAtSecond(1)).rejects.toMatchObject({
+      code: "undecided",
+      message: expect.stringMatching(
+        /^both: seen by a look .*not known.* \(2 looks\); last seen before: one of/,
+      ),
     });
   });
 

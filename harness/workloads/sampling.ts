@@ -5,6 +5,7 @@ import { parseRecord } from "#harness/lib/records.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 import { execIn } from "#harness/platform/docker.ts";
 import type { EchoBackends } from "./echo-service.ts";
+import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "./flows.ts";
 import { askFrom, everyVantageOf, replyOf } from "./vantage.ts";
 
 /** Responses of a service, each on its own connection, the same number from every node of a cluster. */
@@ -86,50 +87,83 @@ export async function sampleFromContainer(
   );
 }
 
+/** A service as clients of one cluster reach it, and the clusters whose backends serve it. */
+interface Served {
+  readonly from: Cluster;
+  readonly service: string;
+  readonly by: readonly Cluster[];
+}
+
+interface WaitingFor {
+  readonly withinMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Twelve requests per backend: about one sample in 100,000 misses a backend by chance, which costs one more sample. */
+const perBackend = 12;
+
 /** Waits until a service, reached from every node of a cluster, is served by exactly the ready pods of the clusters `by`. */
-export async function waitUntilServedBy(
+export const waitUntilServedBy = (
   from: Cluster,
-  {
-    echo,
-    service,
-    by,
-  }: { readonly echo: EchoBackends; readonly service: string; readonly by: readonly Cluster[] },
-  options: { readonly withinMs: number; readonly signal: AbortSignal },
+  { echo, ...served }: { readonly echo: EchoBackends } & Omit<Served, "from">,
+  options: WaitingFor,
+): Promise<void> => waitUntilEachServedBy(echo, [{ from, ...served }], options);
+
+/** The same of several services and clusters at once: one process for each client pod, however many services it asks. */
+export async function waitUntilEachServedBy(
+  echo: EchoBackends,
+  all: readonly Served[],
+  options: WaitingFor,
 ): Promise<void> {
-  const ip = await echo.clusterIp(from, service);
-  const names = by.map((h) => h.name).join(" and ");
+  const asked = await Promise.all(all.map((one) => flowsOf(echo, one)));
+  const what = all.map(
+    ({ from, service, by }) =>
+      `${echo.namespace}/${service}, reached from ${from.name}, to be served only by the backends of ${by.map((c) => c.name).join(" and ")}`,
+  );
   await eventually(
     async () => {
-      const pods = await Promise.all(by.map((h) => echo.pods(h)));
-      const without = by.filter((_, i) => pods[i]?.length === 0);
-      if (without.length > 0) return notYet(`no ready backend in ${without.map((h) => h.name).join(", ")}`);
-      const expected = new Set(pods.flat());
-      // Twelve requests per backend: about one sample in 100,000 misses a backend by chance, which costs one more
-      // sample.
-      const count = 12 * Math.max(1, expected.size);
-      const sample = await sampleBackends(from, { ip }, { count, timeoutMs: 1000, signal: options.signal });
-      const seen = new Set(sample.good);
-      const missing = [...expected].filter((pod) => !seen.has(pod));
-      const surplus = [...seen].filter((pod) => !expected.has(pod));
-      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && sample.bad.length === 0)
-        return ready(undefined);
-      return notYet(
-        [
-          missing.length === 0 ? "" : `no answer from ${missing.join(", ")}`,
-          surplus.length === 0 ? "" : `answers from ${surplus.join(", ")}`,
-          sample.bad.length === 0 ? "" : `${sample.bad.length} lost, first: ${sample.bad[0]}`,
-        ]
-          .filter((s) => s !== "")
-          .join("; "),
-      );
+      const expected = await Promise.all(all.map(({ by }) => Promise.all(by.map((c) => echo.pods(c)))));
+      const without = all.flatMap(({ by }, i) => by.filter((_, k) => expected[i]?.[k]?.length === 0));
+      if (without.length > 0)
+        return notYet(`no ready backend in ${[...new Set(without.map((c) => c.name))].join(", ")}`);
+      const most = Math.max(...expected.map((pods) => pods.flat().length));
+      const fewestFlows = Math.min(...asked.map((flows) => flows.length));
+      const count = Math.ceil((perBackend * most) / fewestFlows);
+      const answers = await askFlows(asked.flat(), { count, timeoutMs: 1000, signal: options.signal });
+      const of = new Map(asked.flat().map((flow, i) => [flow, answers[i] ?? []]));
+      const amiss = all.flatMap((_, i) => amissIn(asked[i] ?? [], of, expected[i]?.flat() ?? []));
+      return amiss.length === 0 ? ready(undefined) : notYet(amiss.join("; "));
     },
-    {
-      what: `service ${echo.namespace}/${service}, reached from ${from.name}, to be served only by the backends of ${names}`,
-      withinMs: options.withinMs,
-      everyMs: 300,
-      signal: options.signal,
-    },
+    { what: `service ${what.join("; service ")}`, everyMs: 300, ...options },
   );
+}
+
+async function flowsOf(echo: EchoBackends, { from, service }: Served): Promise<Flow[]> {
+  const ip = await echo.clusterIp(from, service);
+  return serviceFlows(from, await everyVantageOf(from.kube), { name: service, ip, http: 80 });
+}
+
+/** What differs from "served by exactly these pods", as sentences. */
+function amissIn(
+  flows: readonly Flow[],
+  answers: ReadonlyMap<Flow, Answers>,
+  expected: readonly string[],
+): string[] {
+  const all = flows.flatMap((flow) => (answers.get(flow) ?? []).map((answer) => ({ flow, answer })));
+  const seen = new Set(all.filter(({ answer }) => answer.outcome === "ok").map((a) => a.answer.body.trim()));
+  const missing = expected.filter((pod) => !seen.has(pod));
+  const surplus = [...seen].filter((pod) => !expected.includes(pod));
+  const [lost, ...others] = all.filter(({ answer }) => answer.outcome !== "ok");
+  return [
+    ...(expected.length === 0 ? ["no backend is expected, which proves nothing"] : []),
+    ...(missing.length === 0 ? [] : [`no answer from ${missing.join(", ")}`]),
+    ...(surplus.length === 0 ? [] : [`answers from ${surplus.join(", ")}`]),
+    ...(lost === undefined
+      ? []
+      : [
+          `${others.length + 1} lost, first: ${flowName(lost.flow)}: ${lost.answer.outcome} (${lost.answer.detail})`,
+        ]),
+  ];
 }
 
 /** A service over the backends of every cluster; waits until it is served by all of them in every cluster. */
@@ -140,6 +174,9 @@ export async function serveEverywhere(
   within: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   await echo.serve(name, annotations);
-  for (const cluster of echo.clusters)
-    await waitUntilServedBy(cluster, { echo, service: name, by: echo.clusters }, within);
+  await waitUntilEachServedBy(
+    echo,
+    echo.clusters.map((from) => ({ from, service: name, by: echo.clusters })),
+    within,
+  );
 }

@@ -12,7 +12,7 @@ import { judgeSharesInTime } from "#harness/testkit/shares-in-time.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
+import { sampleBackends, waitUntilEachServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
 /** For `none` the annotation is omitted; the guide's literal value "none" has a separate test. */
@@ -39,14 +39,18 @@ export default defineSuite(
         });
       }
       await echo.serve(literalNone, { [annotation.global]: "true", [annotation.affinity]: "none" });
-      await settledInTime(
-        mesh.clusters.flatMap((from) =>
-          affinities.map((affinity) => {
-            const by = servingClusters(affinity, from, mesh.clusters);
-            return waitUntilServedBy(from, { echo, service: `echo-${affinity}`, by }, within.settle);
-          }),
+      await settledInTime([
+        waitUntilEachServedBy(
+          echo,
+          mesh.clusters.flatMap((from) =>
+            affinities.map((affinity) => {
+              const by = servingClusters(affinity, from, mesh.clusters);
+              return { from, service: `echo-${affinity}`, by };
+            }),
+          ),
+          within.settle,
         ),
-      );
+      ]);
     },
   },
   ({ clusters, pairs, test }) => {
@@ -105,14 +109,17 @@ export default defineSuite(
         await using _whole = everyBackendKnown({ mesh, echo, budgets });
         await using stopped = new AsyncDisposableStack();
         const remaining = mesh.clusters.filter((c) => c !== from);
-        const served = (having: readonly Cluster[]): Promise<unknown> =>
-          Promise.all(
+        const served = (having: readonly Cluster[]): Promise<void> =>
+          waitUntilEachServedBy(
+            echo,
             [from, to].flatMap((client) =>
-              affinities.map((affinity) => {
-                const by = servingClusters(affinity, client, having);
-                return waitUntilServedBy(client, { echo, service: `echo-${affinity}`, by }, within.sync);
-              }),
+              affinities.map((affinity) => ({
+                from: client,
+                service: `echo-${affinity}`,
+                by: servingClusters(affinity, client, having),
+              })),
             ),
+            within.sync,
           );
         const verdict = await judgeWithdrawal(
           await flowsServedBy(from, { echo, to, remaining }),
