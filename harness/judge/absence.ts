@@ -68,8 +68,6 @@ export interface Troubles {
   readonly unsteady: readonly string[];
 }
 
-export const calm: Troubles = { late: [], unsteady: [] };
-
 export interface Serving {
   readonly expected: readonly string[];
   readonly troubles?: Troubles;

@@ -1,5 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { calm, judgeGone, judgeOnly } from "#harness/judge/absence.ts";
+import { judgeGone, judgeOnly } from "#harness/judge/absence.ts";
 import { judgeSlices } from "#harness/judge/mcs.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
@@ -71,9 +71,7 @@ async function answeredOnly(
   const after = await judgeOpen(own, "its cluster's own service after", asking);
   return combine([
     before,
-    ...flows.map((f, i) =>
-      judgeOnly(flowName(f), during[i] ?? [], { expected, troubles: troubles[i] ?? calm }),
-    ),
+    ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], { expected, troubles })),
     after,
   ]);
 }
