@@ -203,7 +203,7 @@ const once = ({ outcome, reasons }: Verdict): Verdict => ({ outcome, reasons: [.
 const perBackend = 12;
 
 /** Whether each flow is served by the expected backends only, at the latest in time: what ends a withdrawal saw one protocol. */
-const settledOn = async (
+const onlyByInTime = async (
   flows: readonly Flow[],
   expected: readonly (readonly string[])[],
   asking: Asking,
@@ -252,7 +252,7 @@ export async function judgeWithdrawal(
   const { echo } = found(served[0], "flow of a withdrawal");
   // A backend that left just before the watch loses requests in it.
   const steady = await echo.readinessTimes();
-  const settled = await settledOn(flows, expected, asking);
+  const settled = await onlyByInTime(flows, expected, asking);
   if (settled.outcome !== "pass") return settled;
   const { answers: during, troubles } = await watchServed(flows, echo, asking, steady);
   await restore();
