@@ -1,23 +1,18 @@
 import { expect, test } from "vitest";
-import { readNodeNeighbours } from "#harness/cilium/agent/node-file.ts";
 import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { Neighbours } from "#harness/model/node-network.ts";
 import { causesOf, east, meshWith, ok, west, withSettings } from "./healthy-mesh.ts";
 import { nodeMtus } from "./node-mtu.ts";
 import { remedyCommands } from "./remedy-commands.ts";
 
-/** What a node prints, with its address on eth0 and a bridge without an address. */
-const inside = (ip: string, mtu: number, routes: number | undefined): string => `# network
-default via 172.18.0.254 dev eth0
-10.9.0.0/24 via 10.1.0.9 dev cilium_host proto kernel src 10.1.0.9
-10.8.0.0/24 via 10.1.0.9 dev cilium_host proto kernel src 10.1.0.9${routes === undefined ? "" : ` mtu ${routes}`}
-1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536
-    inet 127.0.0.1/8 scope host lo
-4: cilium_vxlan: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400
-7: eth0@if8: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${mtu} qdisc noqueue
-    inet ${ip}/16 scope global eth0
-9: tun0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1280
-    inet 10.77.0.1/24 scope global tun0
-`;
+/** What a node has: its address on eth0, and another device. */
+const inside = (ip: string, mtu: number, routeMtu: number): Neighbours => ({
+  ...{ permanent: [], own: [], routeMtu },
+  devices: [
+    { name: "eth0", ips: [ip], prefixes: [`${ip}/16`], mtu },
+    { name: "tun0", ips: ["10.77.0.1"], prefixes: ["10.77.0.1/24"], mtu: 1280 },
+  ],
+});
 
 /** Nodes of a cluster by their MTUs. */
 function withNodes(
@@ -35,7 +30,7 @@ function withNodes(
     nodes: ok(nodes.map((n) => n.node)),
     nodeStates: nodes.map(({ mtu, node: { name, address } }) => ({
       ...{ node: name, rules: ok([]), stopped: [] },
-      neighbours: ok(readNodeNeighbours(inside(address, mtu, mtu - 50))),
+      neighbours: ok(inside(address, mtu, mtu - 50)),
     })),
   };
 }
