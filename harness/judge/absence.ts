@@ -1,6 +1,8 @@
 import { sortedQuantile } from "#harness/lib/stats.ts";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+import { startingMs } from "./blame.ts";
+import { ofBudget } from "./rig.ts";
 
 /** So many requests over so long see a leak of 1 % with a probability of 99 % (0.99^460 = 0.0098). */
 export const absence = { requests: 460, overMs: 5000 } as const;
@@ -165,15 +167,9 @@ function when(answers: readonly AskAnswer[]): string {
   return first === last ? `, sent at ${first} ms` : `, sent at ${first} to ${last} ms`;
 }
 
-/** Shares of the time that a request may take, by which a prober's own lateness spoils a verdict (METHOD.md, rule 15). */
-const latenessOf = { p99: 0.05, stall: 0.25 } as const;
-
-/** As in the judgement of probers' records (blame.ts). */
-const startingMs = 1000;
-
 /**
  * How late a prober sent the requests of a watch, as sentences; empty if that was near its schedule, of one request
- * every `everyMs` from the first on.
+ * every `everyMs` from the first on. The limits are those of a budget (METHOD.md, rule 15): the time of a request.
  */
 export function lateSending(
   flow: string,
@@ -190,7 +186,7 @@ export function lateSending(
     .sort((a, b) => a - b);
   if (late.length === 0) return [];
   const [p99, largest] = [sortedQuantile(late, 0.99), sortedQuantile(late, 1)];
-  const [p99Limit, stallLimit] = [latenessOf.p99 * timeoutMs, latenessOf.stall * timeoutMs];
+  const [p99Limit, stallLimit] = [ofBudget.latenessP99 * timeoutMs, ofBudget.stall * timeoutMs];
   if (p99 <= p99Limit && largest <= stallLimit) return [];
   return [
     `${flow}: the prober sent 1 % of its requests over ${p99.toFixed(0)} ms late, at most ${largest.toFixed(0)} ms (limits ${p99Limit.toFixed(0)} and ${stallLimit.toFixed(0)} ms)`,

@@ -38,7 +38,7 @@ export function judgeErrors(errors: readonly unknown[], troubles: MachineTrouble
 const machineReason = (text: string): string => `the test machine was disturbed: ${text}`;
 
 /** A prober that just started shares the processors with programs that start at the same time. */
-const startingMs = 1000;
+export const startingMs = 1000;
 
 /** Trouble of the test machine that a prober's record shows. A record without control requests shows none. */
 export function controlTroubles(

@@ -38,7 +38,7 @@ export function rigFacts(history: Pick<History, "samples" | "control">, sinceMs:
 }
 
 /** Shares of a budget that the prober's own errors may take of it for a verdict. */
-const ofBudget = { latenessP99: 0.05, stall: 0.25 };
+export const ofBudget = { latenessP99: 0.05, stall: 0.25 };
 
 /** Limits of the test machine for a figure that is published. */
 const ofFigures: RigThresholds = { latenessP99Ms: 20, stallMs: 100, controlLossShare: 0.01 };

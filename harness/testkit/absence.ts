@@ -17,6 +17,7 @@ import { found } from "#harness/lib/found.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
+import { perBackend } from "#harness/workloads/sampling.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import type { Waiting } from "./within.ts";
 
@@ -199,9 +200,6 @@ export interface Withdrawal {
 /** A disturbance of the machine is named once, not for every flow. */
 const once = ({ outcome, reasons }: Verdict): Verdict => ({ outcome, reasons: [...new Set(reasons)] });
 
-/** At this number, one look in 100,000 misses one of two backends; the next look sees it. */
-const perBackend = 12;
-
 /** Whether each flow is served by the expected backends only, at the latest in time: what ends a withdrawal saw one protocol. */
 const onlyByInTime = async (
   flows: readonly Flow[],
@@ -268,8 +266,10 @@ export async function judgeWithdrawal(
           after: after.answers[i] ?? [],
         },
         {
-          ...{ expected: expected[i] ?? [], troubles },
-          ...{ withdrawn, returned: returned[i] ?? [] },
+          expected: expected[i] ?? [],
+          withdrawn,
+          returned: returned[i] ?? [],
+          troubles,
         },
       ),
     ),

@@ -100,7 +100,7 @@ interface WaitingFor {
 }
 
 /** Twelve requests per backend: about one sample in 100,000 misses a backend by chance, which costs one more sample. */
-const perBackend = 12;
+export const perBackend = 12;
 
 /** Waits until a service, reached from every node of a cluster, is served by exactly the ready pods of the clusters `by`. */
 export const waitUntilServedBy = (
