@@ -9,9 +9,10 @@ export default defineConfig({
           name: "unit",
           include: ["{harness,scripts}/**/*.test.ts"],
           globalSetup: ["scripts/unit-setup.ts"],
-          // Not of a fast machine: one that also runs a lab takes seconds to start a server.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // For a hung test only. A loaded machine takes five times as long as a fast one, and may stand still for seconds.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: { poll: { timeout: 120_000 } },
         },
       },
       {

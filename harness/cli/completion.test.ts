@@ -25,7 +25,7 @@ test("bash accepts its script, and completes commands, options and their values"
   expect(offered("meshproof test --ta")).toEqual(["--tag"]);
   expect(offered("meshproof prove --fault vxlan-drop-o")).toEqual(["vxlan-drop-out"]);
   expect(offered("meshproof up --profile kk")).toEqual(["kkp"]);
-}, 60_000);
+});
 
 test.each(["zsh", "fish"])(
   "there is a script for %s, and none for another shell",

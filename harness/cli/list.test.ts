@@ -25,7 +25,7 @@ const heavy = [
   "linkedom",
 ];
 
-describe("list", { timeout: 60_000 }, () => {
+describe("list", () => {
   test.each(["suites", "tests", "faults", "profiles", "versions"])(
     "%s as JSON, with no lab, no Docker and no big library",
     (what) => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { runCli } from "./as-process.ts";
 
-describe("a wrong command line", { timeout: 60_000 }, () => {
+describe("a wrong command line", () => {
   test.each([
     [["nosuch", "--help"], "unknown command 'nosuch'"],
     [["down", "--all", "--lab", "x"], "--all removes every lab, --lab one"],

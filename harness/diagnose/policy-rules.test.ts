@@ -163,3 +163,26 @@ test("a label that the filter of the other cluster leaves out", () => {
   ]);
   expect(policyFindings(rules)).toEqual([]);
 });
+
+test("pods with hostNetwork that a rule means by their labels", () => {
+  const rules = [{ fromEndpoints: [{ matchLabels: { app: "agent", [clusterLabel]: "west" } }] }];
+  const agent = pod({ ...{ name: "agent-2", ip: "172.18.0.2", node: "node-2" }, labels: { app: "agent" } });
+  const ofWest = cluster(west, 2);
+  const pods = ofWest.pods?.ok === true ? ofWest.pods.value : [];
+  const withAgent = (hostNetwork: boolean) => ({ ...ofWest, pods: ok([...pods, { ...agent, hostNetwork }]) });
+  const [finding, ...others] = policyFindings(rules, withAgent(true));
+  expect(others).toEqual([]);
+  expect(finding).toMatchObject({
+    ...{ id: "policy-host-network-pods", severity: "broken", cluster: "east" },
+    subject: "policy shop/to-cart of east",
+    message: expect.stringMatching(
+      /pods of west in the network of their nodes \(shop\/agent-2\), .* they are denied at shop\/cart-1 of east$/,
+    ),
+  });
+  const commands = finding === undefined ? [] : remedyCommands(finding, ["east", "west"]);
+  expect(commands.map((c) => JSON.parse(c.argv.at(-1) ?? ""))).toEqual([
+    [{ op: "add", path: "/spec/ingress/-", value: { fromEntities: ["remote-node"] } }],
+  ]);
+  expect(policyFindings(rules, withAgent(false))).toEqual([]);
+  expect(policyFindings([...rules, { fromEntities: ["remote-node"] }], withAgent(true))).toEqual([]);
+});

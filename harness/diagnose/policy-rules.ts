@@ -5,8 +5,9 @@ import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot
 import type { UserPolicy } from "#harness/model/what-if.ts";
 import { missingGroupProblems, namedGroups, policiesWithGroups } from "#harness/semantics/cidr-groups.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
+import { hostNetworkProblems, type WithHostPods } from "#harness/semantics/host-network-pods.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
-import type { MeshPod, PodRanges, PolicyCluster, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
+import type { MeshPod, PodRanges, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
 import { inEffect } from "#harness/semantics/policy-effect.ts";
 import { enforcementOf } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
@@ -30,6 +31,7 @@ export function policyRules(mesh: MeshSnapshot): Finding[] {
     ...cidrProblems(clusters).map((p) => findingFor(mesh, "policy-cidr-of-pods", p)),
     ...mesh.clusters.flatMap((c) => ofCidrGroups(mesh, c)),
     ...leftOutLabelProblems(clusters).map((p) => findingFor(mesh, "policy-label-left-out", p)),
+    ...hostNetworkProblems(clusters).map((p) => findingFor(mesh, "policy-host-network-pods", p)),
   ];
 }
 
@@ -92,13 +94,14 @@ function ofCidrGroups(mesh: MeshSnapshot, cluster: ClusterSnapshot): Finding[] {
   });
 }
 
-function clusterOf({ snapshot, config, ...member }: Member): PolicyCluster {
+function clusterOf({ snapshot, config, ...member }: Member): WithHostPods {
   const { version } = contextOf(snapshot);
   return {
     ...{ name: member.name, version, settings: config },
     ...{ isLocal: member.isLocal, enforcement: member.enforcement },
     policies: policiesWithGroups(member.policies, cidrGroupsOf(snapshot)),
     pods: member.pods.map(meshPod),
+    hostPods: hostPodsOf(snapshot, member),
     ranges: rangesOf(snapshot, config),
     nodeIps: [
       ...known(snapshot.nodes).map((n) => n.address),
@@ -110,7 +113,7 @@ function clusterOf({ snapshot, config, ...member }: Member): PolicyCluster {
   };
 }
 
-const meshPod = ({ pod, model, labels }: MemberPod): MeshPod => ({
+const meshPod = ({ pod, model, labels }: Omit<MemberPod, "identity">): MeshPod => ({
   title: `${pod.namespace}/${pod.name}`,
   model,
   labels: { ...labels, ...pod.labels },
@@ -119,6 +122,26 @@ const meshPod = ({ pod, model, labels }: MemberPod): MeshPod => ({
     protocol === "TCP" || protocol === "UDP" ? [{ port, protocol }] : [],
   ),
 });
+
+/** Pods in their node's network as if they had identities: with labels of namespaces as far as other pods show them. */
+function hostPodsOf(snapshot: ClusterSnapshot, { name, pods }: Pick<Member, "name" | "pods">): MeshPod[] {
+  const shown = new Map(pods.map(({ model }) => [model.namespace, model.namespaceLabels]));
+  return known(snapshot.pods)
+    .filter((pod) => pod.hostNetwork && pod.ready && !pod.ending && pod.ended !== true)
+    .map((pod) => {
+      const { namespace, labels } = pod;
+      const named = (pod.ports ?? []).filter((p) => p.name !== "" && p.protocol === "TCP");
+      const model = {
+        ...{ cluster: name, namespace, labels },
+        namespaceLabels: { [nameLabel]: namespace, ...shown.get(namespace) },
+        portNames: Object.fromEntries(named.map((p) => [p.name, p.port])),
+      };
+      return meshPod({ pod, model, labels });
+    });
+}
+
+/** Kubernetes gives it to every namespace. */
+const nameLabel = "kubernetes.io/metadata.name";
 
 /** Of pools, where the operator assigns addresses of them; else around the CIDRs of nodes. */
 function rangesOf(snapshot: ClusterSnapshot, config: Readonly<Record<string, string>>): PodRanges {

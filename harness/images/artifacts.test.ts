@@ -48,7 +48,7 @@ describe("the store", () => {
     expect(await readdir(made)).toEqual(["whole"]);
   });
 
-  test("what a killed writer left is not used", { timeout: 60_000 }, async () => {
+  test("what a killed writer left is not used", async () => {
     const program = `
       import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
       import { writeFile } from "node:fs/promises";

@@ -64,7 +64,7 @@ function expectReported(ended: Ended, step: string, code: string): void {
   expect(runRecordSchema.parse(report)).toEqual(report);
 }
 
-describe("the command line", { timeout: 120_000 }, () => {
+describe("the command line", () => {
   test("--help writes no report", async () => {
     expect(await cli(["run", "--help"])).toMatchObject({ code: 0 });
     expect(existsSync(join(dir, "reports"))).toBe(false);
@@ -87,7 +87,7 @@ describe("the command line", { timeout: 120_000 }, () => {
     program("docker", `: > ${dir}/started\nexec /bin/sleep 60`);
     const child = start(["run"]);
     const ended = end(child);
-    await expect.poll(() => existsSync(join(dir, "started")), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(dir, "started"))).toBe(true);
     // The report that a command killed now would leave.
     const [run] = readdirSync(join(dir, "reports"));
     expect(readFileSync(join(dir, "reports", run ?? "", "junit.xml"), "utf8")).toContain("was killed before");

@@ -2,12 +2,15 @@ import { describe, expect, test } from "vitest";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import {
   absence,
+  joinedWatch,
   judgeDenied,
   judgeGone,
   judgeOnly,
+  judgeStaysOpen,
   judgeUnanswered,
   judgeWithdrawn,
   lateSending,
+  unwatchedMs,
 } from "./absence.ts";
 
 const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
@@ -25,6 +28,12 @@ const watched = (
   overMs: number = absence.overMs,
 ) => Array.from({ length: count }, (_, i) => ({ ...of(i), sentMs: (i * overMs) / (count - 1) }));
 const silent = watched(() => answer("timeout"));
+/** As many requests over the same time, but the prober stood still from `atMs` on, and then sent what was due at once. */
+const stalled = (of: (i: number) => AskAnswer, atMs: number, forMs: number) =>
+  watched(of).map((a) => ({
+    ...a,
+    sentMs: a.sentMs > atMs && a.sentMs < atMs + forMs ? atMs + forMs : a.sentMs,
+  }));
 
 describe("a denial", () => {
   const judged = (over: { before?: AskAnswer[]; during?: AskAnswer[]; after?: AskAnswer[] }) =>
@@ -50,11 +59,17 @@ describe("a denial", () => {
   test.each([
     ["too few requests", { during: watched(() => answer("timeout"), absence.requests - 1) }],
     ["too short a time", { during: watched(() => answer("timeout"), absence.requests, absence.overMs - 1) }],
+    ["a prober that stood still", { during: stalled(() => answer("timeout"), 2000, 1200) }],
     ["requests without their times", { during: silent.map(({ sentMs: _, ...a }) => a) }],
     ["none", { during: [] }],
     ["an error of the prober", { during: watched((i) => answer(i === 3 ? "error" : "timeout")) }],
   ])("is unknown: %s", (_, over) => {
     expect(judged(over).outcome).toBe("unknown");
+  });
+
+  test("a leak is not hidden by a prober that stood still", () => {
+    const during = stalled((i) => answer(i === 4 ? "ok" : "timeout"), 2000, 1200);
+    expect(judged({ during }).outcome).toBe("fail");
   });
 
   test("a leak is not hidden by an error of the prober", () => {
@@ -137,6 +152,18 @@ describe("a watch that the test machine disturbed", () => {
     expect(judged(watched(() => own)).outcome).toBe("pass");
   });
 
+  test("is no evidence of the time in which nothing was sent, although it lost nothing", () => {
+    const { outcome, reasons } = judged(stalled(() => own, 2000, 1200));
+    expect(outcome).toBe("unknown");
+    expect(reasons.join()).toMatch(/460 requests in 3[78]\d\d ms without pauses/);
+  });
+
+  test("of a prober that sent nothing is no pass", () => {
+    const { outcome, reasons } = judged([]);
+    expect(outcome).toBe("fail");
+    expect(reasons.join()).toMatch(/0 requests in 0 ms .*no request was sent/);
+  });
+
   test.each([
     ["on schedule", () => 0, 0],
     ["5 % of the requests' time late, but rarely", (i: number) => (i % 200 === 0 ? 300 : 0), 0],
@@ -147,6 +174,59 @@ describe("a watch that the test machine disturbed", () => {
     const everyMs = 11;
     const sent = watched(() => own).map((a, i) => ({ ...a, sentMs: 40 + i * everyMs + lateMs(i) }));
     expect(lateSending(flow, sent, { everyMs, timeoutMs: 2000 })).toHaveLength(many);
+  });
+});
+
+describe("the time of a watch", () => {
+  const own = answer("ok", "echo-east-1");
+
+  test.each<[string, readonly AskAnswer[], number]>([
+    ["without a pause", watched(() => own), 0],
+    ["with a short pause", stalled(() => own, 2000, absence.holeMs - 20), 0],
+    ["that is too short", watched(() => own, absence.requests, 4000), 1000],
+    ["without a request", [], absence.overMs],
+  ])("%s", (_, during, missedMs) => {
+    expect(unwatchedMs(during)).toBeCloseTo(missedMs, 5);
+  });
+
+  test("lacks its long pauses, each of them", () => {
+    // A pause begins with the last request before it, at most one interval earlier.
+    const missedMs = unwatchedMs(stalled(() => own, 2000, 1200));
+    expect(missedMs).toBeGreaterThanOrEqual(1200);
+    expect(missedMs).toBeLessThan(1200 + 11);
+    const twice = stalled(() => own, 2000, 1200).map((a) => ({
+      ...a,
+      sentMs: a.sentMs > 4000 && a.sentMs < 4600 ? 4600 : a.sentMs,
+    }));
+    expect(unwatchedMs(twice)).toBeGreaterThanOrEqual(1800);
+  });
+
+  test("is that of its parts together, without the time between them", () => {
+    const part = watched(() => own, 230, 2500).map((a) => ({ ...a, sentMs: a.sentMs + 40 }));
+    const joined = joinedWatch([part, part]);
+    expect(joined).toHaveLength(460);
+    expect(unwatchedMs(joined)).toBeCloseTo(0, 5);
+    expect(joined.at(-1)?.sentMs).toBeCloseTo(5040, 5);
+    expect(unwatchedMs(joinedWatch([part]))).toBeCloseTo(2500, 5);
+    expect(joinedWatch([])).toEqual([]);
+  });
+});
+
+describe("a flow that stays open", () => {
+  const late = ["the prober was late"];
+  const some = (lost: AskAnswer["outcome"]) => watched((i) => (i === 9 ? answer(lost) : ok), 22);
+
+  test.each<[string, readonly AskAnswer[], readonly string[], string]>([
+    ["every request was answered", watched(() => ok, 22), [], "pass"],
+    ["one was not", some("timeout"), [], "fail"],
+    ["one was not, and the prober was late", some("timeout"), late, "unknown"],
+    ["one was refused", some("refused"), late, "fail"],
+    ["none was answered", watched(() => answer("timeout"), 22), late, "fail"],
+    ["none was sent", [], late, "fail"],
+  ])("%s", (_, during, troubles, outcome) => {
+    const judged = judgeStaysOpen(flow, during, troubles);
+    expect(judged.outcome).toBe(outcome);
+    expect(judged.reasons.every((r) => r.startsWith(flow) || r.includes("test machine"))).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 import { alarmOfEach, answersForShares, shareBand } from "#harness/lib/shares.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { absence } from "./absence.ts";
 
 export interface Answers {
   /** Pod names, one per answer. */
@@ -18,17 +19,26 @@ export interface ExpectedBackends {
   readonly replicas: number;
 }
 
-/** That no other backend answers is shown by at least this many answers: a leak of 1 % is seen with 99 %. */
-const leastAnswers = 460;
-
 /**
  * How many requests `judgeShares` needs: they tell even shares, of clusters and of backends, from 60:40 with a power of
  * 0.99.
  */
 export function requestsForShares(expected: readonly ExpectedBackends[], falseAlarm: number): number {
   const parts = [expected.length, expected.reduce((sum, { pods }) => sum + pods.length, 0)];
-  return Math.max(leastAnswers, ...parts.map((n) => answersForShares(n, falseAlarm / 2)));
+  // At least so many show that no other backend answers.
+  return Math.max(absence.requests, ...parts.map((n) => answersForShares(n, falseAlarm / 2)));
 }
+
+/** Whether as many backends as were created are ready. One that is not for a moment would make the others' shares uneven. */
+export const judgeAllReady = (what: string, expected: readonly ExpectedBackends[]): Verdict =>
+  failedBecause(
+    expected
+      .filter(({ pods, replicas }) => pods.length < replicas)
+      .map(
+        ({ cluster, deployment, pods, replicas }) =>
+          `${what}: ${pods.length} of ${replicas} backends of ${cluster} (deployment ${deployment}) are ready`,
+      ),
+  );
 
 /**
  * Whether every request was answered, by all expected backends and no others, by each cluster in proportion to its

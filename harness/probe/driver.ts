@@ -50,9 +50,10 @@ export type ProbeFrom =
 const controlEveryMs = 50;
 /**
  * A prober prints several times a second; after this silence it is stopped, or the connection to it is broken. On a busy
- * machine the API server alone delays what it printed by 5 s; its times are of its own clock, and lose nothing by that.
+ * machine API server and kubelet alone delay what it printed by 20 s; its times are of its own clock, and lose nothing by
+ * that.
  */
-const silentLimitMs = 20_000;
+const silentLimitMs = 60_000;
 /** Younger requests may still be unanswered. */
 const inFlightMs = 200;
 /** How much of a stream stays in memory: enough for any interval that `settled` checks. */
@@ -201,12 +202,16 @@ export class Prober implements AsyncDisposable {
 
   /** Throws `probe-failed` after a silence longer than a running prober's. */
   assertAlive(): void {
-    const silentMs = monotonicMs() - this.#lastMessageAtMs;
+    const silentMs = this.#silentMs();
     if (silentMs > silentLimitMs)
       throw new MeshproofError(
         "probe-failed",
         `the prober at ${this.vantage} has been silent for ${formatMs(silentMs)}`,
       );
+  }
+
+  #silentMs(): number {
+    return monotonicMs() - this.#lastMessageAtMs;
   }
 
   /** Whether it runs in real time. */
@@ -238,9 +243,13 @@ export class Prober implements AsyncDisposable {
     const process = found(this.#process, `process of the prober at ${this.vantage}`);
     process.write("stop");
     const longestMs = Math.max(...this.streams.map((s) => s.options.timeoutMs));
-    const timer = setTimeout(() => process.kill(), longestMs + 10_000);
+    const latestMs = monotonicMs() + longestMs + 10_000;
+    // One that still reports has its end on the way.
+    const timer = setInterval(() => {
+      if (monotonicMs() > latestMs && this.#silentMs() > silentLimitMs) process.kill();
+    }, 250);
     const end = await process.done;
-    clearTimeout(timer);
+    clearInterval(timer);
     await forgetPriority();
     const cpuShare = this.#cpuShare;
     const foot =

@@ -1,50 +1,27 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import {
-  absence,
   judgeControl,
   judgeDenied,
   judgeOnly,
   judgeOnlyBy,
   judgeServed,
+  judgeStaysOpen,
   judgeUnanswered,
   judgeWithdrawn,
-  lateSending,
-  type Troubles,
 } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { found } from "#harness/lib/found.ts";
-import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { perBackend } from "#harness/workloads/sampling.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
+import { type Asking, watchDenial, watchServed } from "./watch.ts";
 import type { Waiting } from "./within.ts";
-
-/** A little more than needed, so that a late first request does not shorten the time. */
-export const paced = {
-  count: absence.requests + 10,
-  everyMs: Math.ceil((absence.overMs / (absence.requests - 1)) * 10) / 10,
-} as const;
-
-/** A dropped request of a closed flow need not be waited for any longer: an answer takes milliseconds. */
-export const closedTimeoutMs = 500;
 
 /** A path that should be closed is looked at often before it is watched; the watch sees what this misses. */
 const lookTimeoutMs = 500;
-
-export interface Asking {
-  /** Of each request of a flow that should be open. */
-  readonly timeoutMs: number;
-  /** For a change to have its effect. */
-  readonly within: Waiting;
-}
-
-/** Many requests on flows that nobody should answer, over the time that an absence needs. */
-export const watchClosed = (
-  flows: readonly Flow[],
-  { within: { signal } }: Asking,
-): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
 
 /** Whether flows of an address or a name that is withdrawn are answered no more, at the latest in time. */
 export const silentInTime = (flows: readonly Flow[], { within }: Asking): Promise<Verdict> =>
@@ -55,32 +32,6 @@ export const silentInTime = (flows: readonly Flow[], { within }: Asking): Promis
     },
     { what: `no answer on ${flows.map(flowName).join("; ")}`, everyMs: 300, ...within },
   );
-
-export interface ServedWatch {
-  readonly answers: readonly Answers[];
-  readonly troubles: Troubles;
-}
-
-/**
- * As `watchClosed`, on flows of which every request must be answered by these backends. `steady`: their readiness before
- * the watch, or before something that must not have disturbed it.
- */
-export async function watchServed(
-  flows: readonly Flow[],
-  echo: EchoBackends,
-  { timeoutMs, within: { signal } }: Asking,
-  steady?: ReadonlyMap<string, string | undefined>,
-): Promise<ServedWatch> {
-  const before = steady ?? (await echo.readinessTimes());
-  const answers = await askFlows(flows, { ...paced, timeoutMs, signal });
-  const after = await echo.readinessTimes();
-  const unsteady = [...after.keys()].filter((pod) => after.get(pod) !== before.get(pod));
-  // All flows share one machine: where one prober had no time, the backends of the others had none either.
-  const [late] = flows.flatMap((f, i) =>
-    lateSending(flowName(f), answers[i] ?? [], { everyMs: paced.everyMs, timeoutMs }),
-  );
-  return { answers, troubles: { late: late === undefined ? [] : [late], unsteady } };
-}
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
 async function controlled(
@@ -126,33 +77,41 @@ export interface Denial {
   readonly meanwhile?: () => Promise<Verdict>;
 }
 
+/** Nothing that is said of no flow proves anything. */
+const someFlow = (flows: readonly Flow[]): Verdict =>
+  failedBecause(flows.length === 0 ? ["no flow is watched, which proves nothing"] : []);
+
 /**
  * Whether flows are denied, by METHOD.md's rule on absence: each is open before and after, and lets nothing through in
- * many requests over some time; the flows of `open` stay open.
+ * many requests over some time; the flows of `open` stay open all that time.
  */
 export async function judgeDenial(closed: readonly Flow[], denial: Denial, asking: Asking): Promise<Verdict> {
+  const some = someFlow(closed);
+  if (some.outcome !== "pass") return some;
   const others = denial.open ?? [];
   const before = await openOf([...closed, ...others], "before the denial", asking);
   if (before.verdict.outcome !== "pass") return before.verdict;
   await denial.deny();
   const enforced = await enforcedInTime(closed, others, asking);
   if (enforced.outcome !== "pass") return enforced;
-  const [during, meanwhile] = await Promise.all([watchClosed(closed, asking), denial.meanwhile?.()]);
-  const still = await enforcedNow([], others, asking);
+  const [during, meanwhile] = await Promise.all([watchDenial(closed, others, asking), denial.meanwhile?.()]);
   await denial.permit();
   const after = await openOf(closed, "after the denial", asking);
-  return combine([
+  const judged = combine([
     ...closed.map((flow, i) =>
       judgeDenied({
         flow: flowName(flow),
         before: before.answers[i] ?? [],
-        during: during[i] ?? [],
+        during: during.closed[i] ?? [],
         after: after.answers[i] ?? [],
       }),
     ),
-    ...(others.length === 0 ? [] : [still]),
+    ...others.map((flow, i) =>
+      judgeStaysOpen(`${flowName(flow)}, which policy allows`, during.open[i] ?? [], during.late),
+    ),
     ...(meanwhile === undefined ? [] : [meanwhile]),
   ]);
+  return once(judged);
 }
 
 const enforcedInTime = (closed: readonly Flow[], others: readonly Flow[], asking: Asking): Promise<Verdict> =>
@@ -185,10 +144,10 @@ async function enforcedNow(
 export interface ServedFlow {
   readonly flow: Flow;
   readonly echo: EchoBackends;
-  readonly expected: () => Promise<readonly string[]>;
-  readonly withdrawn: readonly string[];
-  /** The pods that answer again afterwards, if they have other names then. */
-  readonly returned?: () => Promise<readonly string[]>;
+  readonly expected: (within: Waiting) => Promise<readonly string[]>;
+  readonly withdrawn: (within: Waiting) => Promise<readonly string[]>;
+  /** The pods that answer again afterwards: they may have other names then. */
+  readonly returned: (within: Waiting) => Promise<readonly string[]>;
 }
 
 export interface Withdrawal {
@@ -198,7 +157,7 @@ export interface Withdrawal {
 }
 
 /** A disturbance of the machine is named once, not for every flow. */
-const once = ({ outcome, reasons }: Verdict): Verdict => ({ outcome, reasons: [...new Set(reasons)] });
+export const once = ({ outcome, reasons }: Verdict): Verdict => ({ outcome, reasons: [...new Set(reasons)] });
 
 /** Whether each flow is served by the expected backends only, at the latest in time: what ends a withdrawal saw one protocol. */
 const onlyByInTime = async (
@@ -240,13 +199,12 @@ export async function judgeWithdrawal(
         ),
       asking,
     );
-  const before = await servedBy(
-    "before",
-    served.map((s) => s.withdrawn),
-  );
+  const { within } = asking;
+  const withdrawn = await Promise.all(served.map((s) => s.withdrawn(within)));
+  const before = await servedBy("before", withdrawn);
   if (before.verdict.outcome !== "pass") return before.verdict;
   await withdraw();
-  const expected = await Promise.all(served.map((s) => s.expected()));
+  const expected = await Promise.all(served.map((s) => s.expected(within)));
   const { echo } = found(served[0], "flow of a withdrawal");
   // A backend that left just before the watch loses requests in it.
   const steady = await echo.readinessTimes();
@@ -254,10 +212,10 @@ export async function judgeWithdrawal(
   if (settled.outcome !== "pass") return settled;
   const { answers: during, troubles } = await watchServed(flows, echo, asking, steady);
   await restore();
-  const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
+  const returned = await Promise.all(served.map((s) => s.returned(within)));
   const after = await servedBy("after", returned);
   const judged = combine(
-    served.map(({ flow, withdrawn }, i) =>
+    served.map(({ flow }, i) =>
       judgeWithdrawn(
         {
           flow: flowName(flow),
@@ -267,7 +225,7 @@ export async function judgeWithdrawal(
         },
         {
           expected: expected[i] ?? [],
-          withdrawn,
+          withdrawn: withdrawn[i] ?? [],
           returned: returned[i] ?? [],
           troubles,
         },
@@ -300,14 +258,15 @@ export async function servedFlows({
 }: Withdrawn): Promise<ServedFlow[]> {
   const vantages = (await everyVantageOf(client.kube)).slice(nodes === undefined ? 0 : -nodes);
   const ip = await echo.clusterIp(client, service);
-  const withdrawn = await echo.allPods(of);
-  return serviceFlows(client, vantages, { name: service, ip, http: 80, udp: 81 }).map((flow) => ({
-    flow,
-    echo,
-    expected: () => echo.allPods(remaining),
-    withdrawn,
-    returned: () => echo.allPods(of),
-  }));
+  return serviceFlows(client, vantages, { name: service, ip, http: 80, udp: 81 }).map(
+    (flow): ServedFlow => ({
+      flow,
+      echo,
+      expected: (within) => echo.allPods(remaining, within),
+      withdrawn: (within) => echo.allPods(of, within),
+      returned: (within) => echo.allPods(of, within),
+    }),
+  );
 }
 
 interface Served {
@@ -331,7 +290,10 @@ export async function judgeServedOnly(
   const flowsTo = async (name: string): Promise<Flow[]> =>
     serviceFlows(client, vantages, { name, ip: await echo.clusterIp(client, name), http: 80, udp: 81 });
   const [flows, others] = [await flowsTo(service), await flowsTo(control.service)];
-  const [expected, answering] = [await echo.allPods(by), await echo.allPods(control.by)];
+  const some = someFlow(flows);
+  if (some.outcome !== "pass") return some;
+  const { within } = asking;
+  const [expected, answering] = [await echo.allPods(by, within), await echo.allPods(control.by, within)];
   const controlledBy = async (when: string): Promise<Verdict> => {
     const judge = (answers: readonly Answers[]): Verdict =>
       combine(
@@ -342,8 +304,9 @@ export async function judgeServedOnly(
   const before = await controlledBy("before");
   if (before.outcome !== "pass") return before;
   const { answers: during, troubles } = await watchServed(flows, echo, asking);
-  return combine([
+  const judged = combine([
     ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], { expected, troubles })),
     await controlledBy("after"),
   ]);
+  return once(judged);
 }

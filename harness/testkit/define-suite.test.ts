@@ -74,4 +74,4 @@ test("listing the suites loads neither vitest nor a client of Kubernetes, etcd o
   expect(suites).toBeGreaterThan(20);
   for (const heavy of ["vitest", "@kubernetes/client-node", "testcontainers", "etcd3"])
     expect(packages).not.toContain(heavy);
-}, 60_000);
+});

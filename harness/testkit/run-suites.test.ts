@@ -178,7 +178,7 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
   // There is evidence for every failure, also of a set-up.
   for (const suite of ["outcomes", "broken-setup"])
     await readFile(join(dir, "artifacts", suite, "diagnosis.json"), "utf8");
-}, 120_000);
+});
 
 test("an undecided capability is an error of the set-up, and nothing is created", async () => {
   const { suites } = await runAll(
@@ -195,19 +195,19 @@ test("an undecided capability is an error of the set-up, and nothing is created"
     "outcomes requires loadBalancer; whether west has it could not be read: no answer from west",
   ]);
   expect(requests.filter((r) => r.includes("mp-outcomes"))).toEqual([]);
-}, 120_000);
+});
 
 test("a fault is injected after the set-up, and a failed injection is an error of the set-up", async () => {
   const { suites } = await runAll({ fault: "no-such-fault" }, "outcomes");
   expect(suites[0]?.errors.join()).toContain("no-such-fault");
   expect(requests).toContain("DELETE undone");
   expect(suites[0]?.tests.map((t) => t.outcome)).not.toContain("pass");
-}, 120_000);
+});
 
 test("a context of other clusters is refused by name", async () => {
   const { suites } = await runAll({ clusters: ["east", "north"] }, "broken-setup");
   expect(suites[0]?.errors.join()).toContain("the run context says east, north");
-}, 120_000);
+});
 
 /** External clusters that share one API server. */
 async function writeLab(state: string, port: number): Promise<void> {
@@ -244,4 +244,4 @@ test("selected tests run in the order of the selection", async () => {
     const { suites } = await runAll({ selected: { outcomes: selected } }, "outcomes");
     expect(suites[0]?.tests.map((t) => t.name)).toEqual(selected);
   }
-}, 120_000);
+});

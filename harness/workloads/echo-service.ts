@@ -3,6 +3,7 @@ import { deploymentReady, hasLoadBalancerIp, noneTerminating, podReady } from "#
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Application } from "#harness/model/application.ts";
 import type { WorkloadSetting } from "#harness/model/setting.ts";
@@ -166,19 +167,46 @@ export class EchoBackends {
     });
   }
 
-  /** The ready backend pods of some clusters; fewer than requested is an error that names the cluster. */
-  async allPods(clusters: readonly Cluster[]): Promise<string[]> {
-    const names: string[] = [];
-    for (const cluster of clusters) {
-      const pods = await this.pods(cluster);
-      if (pods.length < this.#replicas) {
-        throw new Error(
-          `cluster ${cluster.name} has ${pods.length} of ${this.#replicas} ready backends of ${this.namespace}/${this.deploymentOf(cluster)}`,
-        );
-      }
-      names.push(...pods);
-    }
-    return names;
+  /**
+   * Names of the backend pods of some clusters, all of which must be ready. With a deadline it waits for that, because a
+   * late readiness probe takes a backend away for a moment, and throws `timeout` or `late`; without one, for a look that
+   * is repeated anyway, it throws `mesh-not-ready`. The message names the deployment.
+   */
+  async allPods(
+    clusters: readonly Cluster[],
+    within?: Pick<EchoOptions, "withinMs" | "signal">,
+  ): Promise<string[]> {
+    const names = await Promise.all(
+      clusters.map((c) => (within === undefined ? this.#allPodsNow(c) : this.#awaitAllPods(c, within))),
+    );
+    return names.flat();
+  }
+
+  async #allPodsNow(cluster: Cluster): Promise<string[]> {
+    const names = await this.pods(cluster);
+    if (names.length >= this.#replicas) return names;
+    throw new MeshproofError(
+      "mesh-not-ready",
+      `cluster ${cluster.name} has ${names.length} of ${this.#replicas} ready backends of ${this.namespace}/${this.deploymentOf(cluster)}`,
+      {
+        remedy: `look at the events of the pods of deployment ${this.deploymentOf(cluster)}: a readiness probe that a busy machine delays makes them unready`,
+      },
+    );
+  }
+
+  #awaitAllPods(cluster: Cluster, within: Pick<EchoOptions, "withinMs" | "signal">): Promise<string[]> {
+    const deployment = this.deploymentOf(cluster);
+    return cluster.kube.until(
+      kinds.pod,
+      { namespace: this.namespace, labelSelector: `app=${deployment}` },
+      (pods) => {
+        const names = readyNames(pods);
+        return names.length >= this.#replicas
+          ? ready(names)
+          : notYet(`${names.length} of ${this.#replicas} ready backends of ${this.namespace}/${deployment}`);
+      },
+      { what: `the backends of ${this.namespace}/${deployment} to be ready`, ...within },
+    );
   }
 
   /** The ready backends of each cluster, for a verdict on shares, and how many were created there. */
@@ -202,7 +230,8 @@ export class EchoBackends {
 
   /** Names of the ready backend pods of one cluster. */
   async pods(cluster: Cluster): Promise<string[]> {
-    return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
+    const selector = `app=${this.deploymentOf(cluster)}`;
+    return readyNames(await cluster.kube.list(kinds.pod, this.namespace, selector));
   }
 
   /** When each existing backend of every cluster last became ready or unready, as its cluster writes it. */
@@ -227,11 +256,6 @@ export class EchoBackends {
     }));
   }
 
-  async #ready(cluster: Cluster): Promise<KubeObject[]> {
-    const pods = await cluster.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(cluster)}`);
-    return pods.filter(podReady);
-  }
-
   /** The cluster of a pod name in a response. */
   clusterOf = (pod: string): string | undefined =>
     this.clusters.find((c) => pod.startsWith(`${this.deploymentOf(c)}-`))?.name;
@@ -249,3 +273,9 @@ export class EchoBackends {
       .sort();
   }
 }
+
+const readyNames = (pods: readonly KubeObject[]): string[] =>
+  pods
+    .filter(podReady)
+    .map((p) => p.metadata.name)
+    .sort();

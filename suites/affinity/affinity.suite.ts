@@ -1,6 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
-import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { passed, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
@@ -12,7 +11,7 @@ import { judgeSharesInTime } from "#harness/testkit/shares-in-time.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { sampleBackends, waitUntilEachServedBy } from "#harness/workloads/sampling.ts";
+import { waitUntilEachServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
 /** For `none` the annotation is omitted; the guide's literal value "none" has a separate test. */
@@ -69,20 +68,17 @@ export default defineSuite(
         const expectedClusters = servingClusters(affinity, from, [from, ...others]);
         test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(expectedClusters)}`, {
           spec,
-        }, async ({ mesh, echo, budgets, within, signal, keepFacts, expect }) => {
+        }, async ({ mesh, echo, budgets, within, keepFacts, expect }) => {
           const client = mesh.cluster(from.name);
-          const expected = await echo.expectedBackends(expectedClusters.map((c) => mesh.cluster(c.name)));
-          const count = requestsForShares(expected, budgets.falseAlarm);
-          const ip = await echo.clusterIp(client, `echo-${affinity}`);
-          const answers = await sampleBackends(
-            client,
-            { ip },
-            { count, timeoutMs: budgets.requestMs, signal },
+          const service = `echo-${affinity}`;
+          const serving = expectedClusters.map((c) => mesh.cluster(c.name));
+          const ip = await echo.clusterIp(client, service);
+          const { verdict, answers } = await judgeSharesInTime(
+            { from: client, service, ip, expected: () => echo.expectedBackends(serving) },
+            { budgets, within },
           );
-          keepFacts({ answers: answers.good.length });
-          expect(
-            judgeShares(`${from.name} -> service echo-${affinity}`, answers, expected, budgets.falseAlarm),
-          ).toPass();
+          keepFacts({ answers });
+          expect(verdict).toPass();
           expect(await servedAlone[affinity]({ mesh, echo, budgets, within }, pair)).toPass();
         });
       }
@@ -91,11 +87,10 @@ export default defineSuite(
         spec,
       }, async ({ mesh, echo, budgets, within, keepFacts, expect }) => {
         const client = mesh.cluster(from.name);
-        const expected = await echo.expectedBackends(mesh.clusters);
         const ip = await echo.clusterIp(client, literalNone);
         // No set-up waits for this service: a Cilium that ignores the value must fail this test alone.
         const { verdict, answers } = await judgeSharesInTime(
-          { from: client, service: literalNone, ip, expected },
+          { from: client, service: literalNone, ip, expected: () => echo.expectedBackends(mesh.clusters) },
           { budgets, within },
         );
         keepFacts({ answers });

@@ -14,6 +14,7 @@ import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
+import type { Waiting } from "#harness/testkit/within.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
@@ -44,9 +45,13 @@ async function nodesOf(cluster: Cluster): Promise<string[]> {
   return nodes.sort((a, b) => (a.at < b.at ? 1 : -1)).map(({ name }) => name);
 }
 
-async function podsBy(echo: EchoBackends, clusters: readonly Cluster[]): Promise<Map<string, string[]>> {
+async function podsBy(
+  echo: EchoBackends,
+  clusters: readonly Cluster[],
+  within: Waiting,
+): Promise<Map<string, string[]>> {
   const pods = new Map<string, string[]>();
-  for (const c of clusters) pods.set(c.name, await echo.allPods([c]));
+  for (const c of clusters) pods.set(c.name, await echo.allPods([c], within));
   return pods;
 }
 
@@ -81,11 +86,11 @@ export default defineSuite(
         test(`${pair.name} > clients of ${pair.from.name} while ${pair.to.name} is dead, cacheTTL ${cacheTtl}`, {
           timeoutMs: 1_500_000,
           spec: "https://docs.cilium.io/en/v1.20/network/clustermesh/global-services/",
-        }, async ({ mesh, echo, namespace, budgets, signal, historyFile, keepTiming, expect }) => {
+        }, async ({ mesh, echo, namespace, budgets, within, signal, historyFile, keepTiming, expect }) => {
           const { from, to } = pairIn(mesh, pair);
           const living = mesh.clusters.filter((c) => c !== to);
           await using _ttl = await injectFault(cacheTtlSet(living, cacheTtl), { mesh, namespace, signal });
-          const pods = await podsBy(echo, mesh.clusters);
+          const pods = await podsBy(echo, mesh.clusters, within.sync);
           const servers = (affinity: Affinity, having: readonly Cluster[]): readonly string[] =>
             servingClusters(affinity, from, having).flatMap((c) =>
               found(pods.get(c.name), `backends of ${c.name}`),

@@ -96,7 +96,7 @@ export default defineSuite(
         expect,
       }) => {
         const { from } = pairIn(mesh, pair);
-        const expected = await echo.allPods(mesh.clusters);
+        const expected = await echo.allPods(mesh.clusters, within.sync);
         const ip = await clusterIp6(from, namespace);
         const verdict = await judgedInTime(
           () =>

@@ -53,7 +53,18 @@ export default defineSuite(
       test(`${name}: a new node of ${name} reaches every service with remote backends only`, {
         timeoutMs: 900_000,
         spec: "https://docs.cilium.io/en/v1.19/network/clustermesh/services/",
-      }, async ({ mesh, echo, namespace, images, budgets, signal, historyFile, keepTiming, expect }) => {
+      }, async ({
+        mesh,
+        echo,
+        namespace,
+        images,
+        budgets,
+        within,
+        signal,
+        historyFile,
+        keepTiming,
+        expect,
+      }) => {
         const cluster = mesh.cluster(name);
         const { node, holdsApiserver } = await workerToRenew(cluster);
         const targets: FlowTarget[] = [];
@@ -69,7 +80,10 @@ export default defineSuite(
             name: "new-pod",
             image: images.prober,
             targets,
-            servers: await echo.allPods(mesh.clusters.filter((c) => c !== cluster)),
+            servers: await echo.allPods(
+              mesh.clusters.filter((c) => c !== cluster),
+              within.sync,
+            ),
             everyMs,
             timeoutMs: requestMs,
             clusterOf: echo.clusterOf,

@@ -8,16 +8,11 @@ import { kinds } from "#harness/kube/kube.ts";
 import { found } from "#harness/lib/found.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import {
-  type Asking,
-  judgeDenial,
-  judgeOpen,
-  judgeWithdrawal,
-  servedFlows,
-} from "#harness/testkit/absence.ts";
+import { judgeDenial, judgeOpen, judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import type { Asking } from "#harness/testkit/watch.ts";
 import type { Waiting, Within } from "#harness/testkit/within.ts";
 import { echoUdpPort } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";

@@ -3,14 +3,13 @@ import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
-import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
-import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
+import { judgeAnsweredInTime } from "#harness/testkit/answered-by.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
@@ -102,16 +101,16 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
   test(`${pair.name} > ${from.name}'s clients reach the backends of both clusters in even shares`, {
     spec,
-  }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
+  }, async ({ mesh, echo, budgets, within, keepFacts, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const expected = await echo.expectedBackends(mesh.clusters);
-    const count = requestsForShares(expected, budgets.falseAlarm);
-    const ip = await echo.clusterIp(from, services.plain);
-    const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
-    keepFacts({ answers: answers.good.length, falseAlarm: budgets.falseAlarm });
-    expect(
-      judgeShares(`${from.name} -> service ${services.plain}`, answers, expected, budgets.falseAlarm),
-    ).toPass();
+    const service = services.plain;
+    const ip = await echo.clusterIp(from, service);
+    const { verdict, answers } = await judgeSharesInTime(
+      { from, service, ip, expected: () => echo.expectedBackends(mesh.clusters) },
+      { budgets, within },
+    );
+    keepFacts({ answers, falseAlarm: budgets.falseAlarm });
+    expect(verdict).toPass();
   });
 
   test(`${pair.name} > ${from.name}'s agents and BPF maps hold the endpoints of both clusters`, {
@@ -135,24 +134,18 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     mesh,
     echo,
     budgets,
-    signal,
+    within,
     expect,
   }) => {
     const { from } = pairIn(mesh, pair);
-    const expected = await echo.allPods(mesh.clusters);
-    const count = answersToSeeAll(expected.length, budgets.falseAlarm);
+    const what = `${from.name} -> service ${services.old}`;
     const ip = await echo.clusterIp(from, services.old);
-    const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
-    expect(
-      combine([
-        failedBecause(answers.bad.slice(0, 3).map((b) => `service ${services.old}: ${b}`)),
-        judgeSameSet(
-          `${from.name} -> service ${services.old}, backends that answered`,
-          [...new Set(answers.good)],
-          expected,
-        ),
-      ]),
-    ).toPass();
+    const verdict = await judgeAnsweredInTime(
+      from,
+      { what, ip, pods: () => echo.allPods(mesh.clusters) },
+      { budgets, within },
+    );
+    expect(verdict).toPass();
   });
 }
 
@@ -179,7 +172,7 @@ function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
   }, async ({ mesh, echo, budgets, within, expect }) => {
     const { from } = pairIn(mesh, pair);
     const service = twoPorts.name;
-    const expected = await echo.expectedBackends(mesh.clusters);
+    const expected = () => echo.expectedBackends(mesh.clusters);
     const ip = await echo.clusterIp(from, service);
     const judged = await Promise.all(
       Object.values(twoPorts.ports).map((port) =>
@@ -242,7 +235,7 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
       }),
     );
     const ip = await echo.loadBalancerIp(to, name, budgets.syncMs, signal);
-    const expected = await echo.allPods([to]);
+    const expected = await echo.allPods([to], within.sync);
     const verdict = await judgedInTime(
       async () => {
         const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };

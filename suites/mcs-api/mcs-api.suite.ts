@@ -6,10 +6,11 @@ import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { judgeOpen, silentInTime, watchClosed } from "#harness/testkit/absence.ts";
+import { judgeOpen, silentInTime } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { watchClosed } from "#harness/testkit/watch.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { echoService } from "#harness/workloads/echo.ts";
 import { type Answers, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
@@ -105,7 +106,7 @@ export default defineSuite(
       }, async ({ mesh, echo, namespace, budgets, within, signal, keepFacts, expect }) => {
         const { from, to } = pairIn(mesh, pair);
         const ip = await importedAddress(from, namespace, to, within.sync);
-        const expected = await echo.allPods([to]);
+        const expected = await echo.allPods([to], within.sync);
         let seen = judgeSameSet(`${from.name} -> ServiceImport ${exported(to)}`, [], expected);
         await eventually(
           async () => {

@@ -4,11 +4,12 @@ import { judgeSlices } from "#harness/judge/mcs.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
-import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
+import { judgeOpen, once } from "#harness/testkit/absence.ts";
 import { judgeAnsweredBy } from "#harness/testkit/answered-by.ts";
 import { atOnce } from "#harness/testkit/both-ways.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { watchClosed, watchServed } from "#harness/testkit/watch.ts";
 import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { addressesOf, clustersetName, exportOf, mcsSlices, sharedFamilies } from "#harness/workloads/mcs.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
@@ -66,14 +67,15 @@ async function answeredOnly(
   });
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };
   const before = await judgeOpen(own, "its cluster's own service before", asking);
-  const expected = await echo.allPods(by);
+  const expected = await echo.allPods(by, within.sync);
   const { answers: during, troubles } = await watchServed(flows, echo, asking);
   const after = await judgeOpen(own, "its cluster's own service after", asking);
-  return combine([
+  const judged = combine([
     before,
     ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], { expected, troubles })),
     after,
   ]);
+  return once(judged);
 }
 
 /** From one node of every cluster to a name. The dot at its end spares the resolver its search list, each time. */

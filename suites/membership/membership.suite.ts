@@ -68,11 +68,14 @@ export default defineSuite(
     test(`${name} leaves the mesh and joins it again under traffic of the others`, {
       timeoutMs: 1_200_000,
       spec: "https://docs.cilium.io/en/v1.19/network/clustermesh/clustermesh/",
-    }, async ({ mesh, setup, budgets, signal, historyFile, keepTiming, expect }) => {
+    }, async ({ mesh, setup, budgets, within, signal, historyFile, keepTiming, expect }) => {
       const { stay, member } = rolesIn(mesh);
       const { two, one } = setup;
       const podsOfPeer = new Map<string, readonly string[]>();
-      for (const c of stay) podsOfPeer.set(c.name, await two.allPods(stay.filter((o) => o !== c)));
+      for (const c of stay) {
+        const peers = stay.filter((o) => o !== c);
+        podsOfPeer.set(c.name, await two.allPods(peers, within.sync));
+      }
       const traffics = await Promise.all(
         stay.map(async (cluster) => {
           const targets = [
@@ -96,7 +99,7 @@ export default defineSuite(
         mesh,
         member,
         service: ofMember,
-        pods: await one.allPods([member]),
+        pods: await one.allPods([member], within.sync),
         podsOf: (flow: Flow) => found(podsOfPeer.get(flow.cluster), `peer of ${flow.cluster}`),
         traffic,
         settleMs: budgets.settleMs,

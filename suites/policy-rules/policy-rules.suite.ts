@@ -1,10 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { judgeControl, judgeDenied } from "#harness/judge/absence.ts";
+import { joinedWatch, judgeControl, judgeDenied } from "#harness/judge/absence.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
-import { closedTimeoutMs, paced } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite, type TestInfo } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { closedTimeoutMs, paced, watchInParts } from "#harness/testkit/watch.ts";
 import { echoPortName, echoUdpPort } from "#harness/workloads/echo.ts";
 import type { Answers } from "#harness/workloads/flows.ts";
 import { pingFrom } from "#harness/workloads/ping.ts";
@@ -183,7 +183,12 @@ async function icmpDenied(kit: Kit, pair: ClusterPair): Promise<Verdict> {
     closed: [{ from, role: "allowed", to, ...udp }],
     open: [{ from, role: "allowed", to }],
     meanwhile: async () => {
-      during = await send(paced.count, paced.everyMs, closedTimeoutMs);
+      const [parts = []] = await watchInParts(
+        [flow],
+        async (_, count) => [await send(count, paced.everyMs, closedTimeoutMs)],
+        kit.within.sync,
+      );
+      during = joinedWatch(parts);
       return failedBecause([]);
     },
   });

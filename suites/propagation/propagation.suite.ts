@@ -8,6 +8,7 @@ import { Traffics } from "#harness/measure/node-traffic.ts";
 import { measurePropagation } from "#harness/measure/propagation.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
+import type { Waiting } from "#harness/testkit/within.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { deployClients } from "#harness/workloads/vantage.ts";
 import {
@@ -39,9 +40,13 @@ const changes: readonly (readonly [
   ["backend", backendChange, "https://docs.cilium.io/en/v1.19/network/clustermesh/services/"],
 ];
 
-async function serversOf(cluster: Cluster, echo: EchoBackends): Promise<readonly [ServerPod, ServerPod]> {
+async function serversOf(
+  cluster: Cluster,
+  echo: EchoBackends,
+  within: Waiting,
+): Promise<readonly [ServerPod, ServerPod]> {
   const pods: ServerPod[] = [];
-  for (const name of await echo.allPods([cluster])) {
+  for (const name of await echo.allPods([cluster], within)) {
     const pod = await cluster.kube.get(kinds.pod, echo.namespace, name);
     const what = `pod ${echo.namespace}/${name} in ${cluster.name}`;
     pods.push({
@@ -81,9 +86,9 @@ export default defineSuite(
           spec,
           // Ten changes of an identity, each after a random delay of up to 30 s.
           timeoutMs: 900_000,
-        }, async ({ mesh, echo, namespace, budgets, signal, historyFile, keepTiming, expect }) => {
+        }, async ({ mesh, echo, namespace, budgets, within, signal, historyFile, keepTiming, expect }) => {
           const { from, to } = pairIn(mesh, pair);
-          const servers = await serversOf(from, echo);
+          const servers = await serversOf(from, echo, within.sync);
           await using scope = new Scope();
           const change = await prepare({ from, to, echo, namespace, servers, scope, signal });
           const withinMs = budgets.syncMs + (change.graceMs ?? 0);

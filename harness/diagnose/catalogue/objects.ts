@@ -290,6 +290,16 @@ export const objectKinds = {
     remedy:
       "Add the label to the setting of the pods' cluster, use one setting in all clusters, and restart the agents and then the pods, which get new identities; or select by a label that is kept.",
   },
+  "policy-host-network-pods": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A policy means pods with hostNetwork by their labels, as its own pods or as peers. Such a pod has the identity of its node (host on the same node, else remote-node, for nodes of every cluster of the mesh) and none of its labels, so no selector of endpoints selects it: what a rule allows it is dropped, and a denial or a policy of its own does not apply to it. Selectors that select other pods too are not reported, nor connections that another rule lets through. It is suspect for denials, for policies that are about such pods alone, and for clients of the policy's own cluster, which get in on their own node.",
+    confirm:
+      "`kubectl get pods -o wide`: such a pod has the address of its node; `cilium-dbg bpf ipcache get ADDRESS` shows remote-node (6) or host (1); `cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Policy denied, from or to remote-node.",
+    remedy:
+      "Allow the entity remote-node (of the own cluster also host) at the same ports, as the finding does: it means every node. With nodeSelectorLabels, fromNodes and toNodes select nodes by their labels. To restrict pods with hostNetwork, use the host firewall.",
+  },
   "policy-denies-all": {
     layer: "policies",
     severity: "suspect",

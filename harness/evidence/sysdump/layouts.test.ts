@@ -175,7 +175,7 @@ describe("what installations and versions change", () => {
     expect(found).toEqual([
       expect.stringMatching(/^unread: the data of the agent on node n100, .* and 91 more of c1 is missing/),
     ]);
-  }, 120_000);
+  });
 });
 
 describe("objects", () => {

@@ -159,7 +159,7 @@ test("killed at any step, any number of times, and resumed: only the run in prog
     ),
     { numRuns: 40 },
   );
-}, 120_000);
+});
 
 test("spoiled runs are kept, repeated at the end of their lab and then in a further one, and given up after that", async () => {
   const folder = newFolder();

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
 import { isIdUnknown, misplacedIds, sameIds, wrongIds } from "./cluster-ids.ts";
 import { clusterOf } from "./cluster-of.ts";
+import { unusedValue } from "./part.ts";
 
 const of = (name: string, values: Record<string, unknown>, notes: Note[] = []): SourceCluster =>
   clusterOf(name, [{ source: `${name}.yaml`, cluster: name, values, objects: [], sysdump: false, notes }]);
@@ -22,6 +23,16 @@ test("the chart's id is in force where no value gives one, and 0 is in no mesh",
   expect(problems(of("a", { ...mesh, global: { cluster: { id: "11" } } }))[0]).toContain(
     "because nothing reads global.cluster.id (11)",
   );
+});
+
+test("an id among values that are replaced is not in force, and the line says which", () => {
+  const replaced = unusedValue("valuesFile of helmCharts[0] of k.yaml", "v.yaml is not used");
+  const pool = unusedValue("value ipam.operator.x", "10.1.0.0/16: not in force");
+  expect(problems(of("a", { ...mesh, cluster: { name: "a" } }, [pool, replaced]))).toEqual([
+    expect.stringContaining(
+      "because nothing that is used gives cluster.id, and the valuesFile of helmCharts[0] of k.yaml is not: 0 is",
+    ),
+  ]);
 });
 
 test("it is not known where the id may be set elsewhere, or where nothing says that the cluster is in a mesh", () => {

@@ -1,7 +1,8 @@
 import { isMapping } from "#harness/lib/value-at.ts";
-import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import type { Difference, Note, SourceCluster } from "#harness/model/source-environment.ts";
 import { isToleratedId, wrongId } from "#harness/semantics/mesh-settings.ts";
 import { hasValues, mayBeSetElsewhere, peersOf } from "./listed-peers.ts";
+import { isUnusedValue } from "./part.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
@@ -33,8 +34,13 @@ export function wrongIds(c: SourceCluster): Problem[] {
   const why = wrongId({ settings });
   if (why === undefined) return [];
   const misplaced = misplacedIds(c.values);
+  const unused = unusedSources(c).map((n) => n.field);
   const given =
-    misplaced.length === 0 ? "no file gives cluster.id" : `nothing reads ${misplaced.join(" and ")}`;
+    misplaced.length > 0
+      ? `nothing reads ${misplaced.join(" and ")}`
+      : unused.length > 0
+        ? `nothing that is used gives cluster.id, and the ${unused.join(" and ")} is not`
+        : "no file gives cluster.id";
   return [
     {
       cluster: c.name,
@@ -64,6 +70,10 @@ const isWithoutId = ({ id, config, values }: SourceCluster): boolean =>
 
 /** Whether no file tells a cluster's id, and the chart's 0 need not be in force. */
 export const isIdUnknown = (c: SourceCluster): boolean => isWithoutId(c) && !hasIdOfChart(c);
+
+/** Values of a whole source that are not in force, among which an id may be; that of one value is no such source. */
+export const unusedSources = ({ notes }: SourceCluster): Note[] =>
+  notes.filter((note) => isUnusedValue(note) && !note.field.startsWith("value "));
 
 /** What looks like the cluster's id and stands where the chart does not read it: `global.cluster.id (11)`. */
 export function misplacedIds(values: Values): string[] {

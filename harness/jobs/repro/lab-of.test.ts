@@ -44,6 +44,29 @@ test("an id that the lab's clusters cannot have is another one, and named as wro
   expect((await draftOf(more)).clusters.map((c) => c.id)).toEqual([300, 1]);
 });
 
+test("the refusal of a cluster whose values are replaced says which, and what to write", async () => {
+  const dir = tempFolder("replaced");
+  const chart = { name: "cilium", version: "1.18.6", valuesFile: "v.yaml", valuesMerge: "replace" };
+  const files = {
+    "a/kustomization.yaml": { helmCharts: [{ ...chart, valuesInline: { MTU: 1400 } }] },
+    "a/v.yaml": valuesOf("a", 1),
+    "b.yaml": valuesOf("b", 2),
+  };
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    writeFileSync(join(dir, name), toYaml(content));
+  }
+  const source = await readSource([`a=${dir}/a`, join(dir, "b.yaml")]);
+  const made = Promise.resolve(source).then((s) => labOf(s, [], { "": "1.18.6" }));
+  await expect(made).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringMatching(
+      /no cluster\.id of a; valuesFile of helmCharts\[0\] of .*kustomization\.yaml: v\.yaml is not used, because valuesMerge is replace: .* write it in valuesInline, or set valuesMerge to override or merge/,
+    ),
+    remedy: expect.stringContaining("if the id is among what is not used, write it where it is read"),
+  });
+});
+
 test("a null is a value that is not set, and the chart's own values are one line", async () => {
   const nulls = { cni: { chainingMode: null }, loadBalancer: null, upgradeCompatibility: null, maglev: {} };
   expect(told(await draftOf({ "a.yaml": valuesOf("a", 1, nulls), "b.yaml": valuesOf("b", 2) }))).toEqual([

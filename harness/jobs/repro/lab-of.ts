@@ -8,7 +8,7 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { maxClusters } from "#harness/semantics/mesh-settings.ts";
-import { misplacedIds } from "./cluster-ids.ts";
+import { misplacedIds, unusedSources } from "./cluster-ids.ts";
 import { keep, rangeOfLabs } from "./kept-values.ts";
 import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
 import { unknownPeers } from "./listed-peers.ts";
@@ -249,8 +249,10 @@ function refuseId(c: SourceCluster, hasSeveral: boolean): never {
   const unread = c.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
   const left = c.notes.filter((n) => n.inLab.startsWith("left out: ")).map((n) => n.field);
   const misplaced = misplacedIds(c.values);
+  const unused = unusedSources(c);
   const more = [
     misplaced.length === 0 ? "" : `; nothing reads ${misplaced.join(" and ")}`,
+    ...unused.map(({ field, inSource }) => `; ${field}: ${inSource}`),
     unread.length === 0 ? "" : `; not read: ${unread.join("; ")}`,
     left.length === 0 ? "" : `; left out: ${left.join("; ")}`,
   ].join("");
@@ -261,7 +263,7 @@ function refuseId(c: SourceCluster, hasSeveral: boolean): never {
     {
       remedy:
         misplaced.length === 0
-          ? `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${file}`
+          ? `${unused.length === 0 ? "" : "if the id is among what is not used, write it where it is read; otherwise "}give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${file}`
           : `the cluster runs with the chart's id, which is 0, and cannot be in a mesh: for a lab of what is meant, add a file with cluster.id: ${file}`,
     },
   );

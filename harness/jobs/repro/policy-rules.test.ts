@@ -210,3 +210,26 @@ describe("policyEnforcementMode: always", () => {
     expect(await problemsOf({ values: { ...values, policyAuditMode: true } })).toEqual([]);
   });
 });
+
+test("pods with hostNetwork of the other cluster are not reached by their labels", async () => {
+  const own = (hostNetwork: boolean): object => ({
+    ...{ apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "exporter", namespace: "shop" } },
+    spec: {
+      selector: { matchLabels: { app: "exporter" } },
+      template: {
+        metadata: { labels: { app: "exporter" } },
+        spec: { hostNetwork, containers: [{ name: "e", image: "e", ports: [{ containerPort: 9100 }] }] },
+      },
+    },
+  });
+  const toEndpoints = [{ matchLabels: { app: "exporter", "io.cilium.k8s.policy.cluster": "beta" } }];
+  const rule = {
+    ...{ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" },
+    metadata: { name: "to-exporters", namespace: "shop" },
+    spec: { endpointSelector: { matchLabels: { app: "api" } }, egress: [{ toEndpoints }] },
+  };
+  expect(await problemsOf({ objects: [api, rule] }, { objects: [own(true)] })).toEqual([
+    "alpha: CiliumNetworkPolicy shop/to-exporters: selects by labels in spec.egress[0].toEndpoints[0] pods of beta in the network of their nodes (shop/exporter), which have the identity of their node (remote-node) and none of their labels: they are not reached from shop/api of alpha; add a rule beside it with toEntities remote-node, which means every node, or select the nodes by toNodes (Helm value nodeSelectorLabels) [yes]",
+  ]);
+  expect(await problemsOf({ objects: [api, rule] }, { objects: [own(false)] })).toEqual([]);
+});

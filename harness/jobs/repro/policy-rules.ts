@@ -8,6 +8,7 @@ import type { UserPolicy } from "#harness/model/what-if.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { missingGroupProblems, policiesWithGroups } from "#harness/semantics/cidr-groups.ts";
 import { cidrProblems } from "#harness/semantics/cidr-rules.ts";
+import { hostNetworkProblems, type WithHostPods } from "#harness/semantics/host-network-pods.ts";
 import { labelFilter } from "#harness/semantics/identity-label-filter.ts";
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
 import { type GlobalService, ownClusterProblems } from "#harness/semantics/own-cluster-entities.ts";
@@ -34,7 +35,7 @@ interface ReadPolicies {
   /** Those that are in effect, as they are written. */
   readonly effective: readonly UserPolicy[];
   /** With the same, and the CIDRs of groups in place of their names. */
-  readonly cluster: PolicyCluster;
+  readonly cluster: WithHostPods;
 }
 
 /** The check asks for the rules of one entity besides. */
@@ -62,6 +63,7 @@ export function policyRules(clusters: readonly SourceCluster[]): Problem[] {
     ...read.flatMap(missingGroups),
     ...leftOutLabelProblems(known),
     ...ownClusterEntities(read),
+    ...hostNetworkProblems(known),
   ]
     .map(rowOf)
     .concat(read.flatMap(({ source, cluster }) => shutByDefault(source, cluster)));
@@ -76,6 +78,10 @@ const missingGroups = ({ source, settings, effective }: ReadPolicies): PolicyPro
 /** Policies whose entity `cluster` keeps another cluster's clients from backends of a global service. */
 export const ownClusterRules = (clusters: readonly SourceCluster[]): Problem[] =>
   ownClusterEntities(clusters.map(readCluster)).map(rowOf);
+
+/** Policies that mean pods in the network of their node by labels, which such a pod does not have. */
+export const hostNetworkRules = (clusters: readonly SourceCluster[]): Problem[] =>
+  hostNetworkProblems(clusters.map((c) => readCluster(c).cluster)).map(rowOf);
 
 const ownClusterEntities = (read: readonly ReadPolicies[]): PolicyProblem[] =>
   ownClusterProblems(read.map(({ source, cluster }) => ({ cluster, services: globalServices(source) })));
@@ -161,17 +167,21 @@ function policyCluster(
   source: SourceCluster,
   settings: Settings,
   policies: readonly UserPolicy[],
-): PolicyCluster {
+): WithHostPods {
   const { name, cilium: version, podNetwork, nodeIps } = source;
   const local = settings["policy-default-local-cluster"];
   const keeps = labelFilter({ settings, version });
+  const running = workloadsOf(source).filter((w) => w.replicas > 0);
+  const podsOf = (hostNetwork: boolean): MeshPod[] =>
+    running
+      .filter((w) => w.hostNetwork === hostNetwork)
+      .map((w) => podOf(source, w, (key) => keeps?.(key) !== false));
   return {
     ...{ name, version, settings, policies, nodeIps },
     isLocal: local === undefined || local === "" ? isAtLeast(version ?? "0.0.0", "1.19") : local === "true",
     enforcement: enforcementOf(settings),
-    pods: workloadsOf(source)
-      .filter((w) => w.replicas > 0 && !w.hostNetwork)
-      .map((w) => podOf(source, w, (key) => keeps?.(key) !== false)),
+    pods: podsOf(false),
+    hostPods: podsOf(true),
     ranges: isDrawn(podNetwork) ? { sure: [], likely: podNetwork.all } : { sure: podNetwork.all, likely: [] },
   };
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { isMapping, textsIn } from "#harness/lib/value-at.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
@@ -9,16 +10,22 @@ type Problem = Omit<Difference, "difference" | "part">;
 const tls = "clustermesh.apiserver.tls";
 const usualDomain = "mesh.cilium.io";
 
-/** The path of further names; the chart of 1.20 reads the older one where this is empty (its `_helpers.tpl`). */
-const namesPath = (c: SourceCluster): string =>
-  isAtLeast(c.cilium ?? "1.20", "1.20") ? `${tls}.auto.server.extraDnsNames` : `${tls}.server.extraDnsNames`;
+type Extra = "extraDnsNames" | "extraIpAddresses";
 
-function extraNames(c: SourceCluster): unknown[] {
-  const own = at(c.values, namesPath(c));
-  const older = at(c.values, `${tls}.server.extraDnsNames`);
+/** The path of further names; the chart of 1.20 reads the older one where this is empty (its `_helpers.tpl`). */
+const pathOf = (c: SourceCluster, key: Extra): string =>
+  isAtLeast(c.cilium ?? "1.20", "1.20") ? `${tls}.auto.server.${key}` : `${tls}.server.${key}`;
+
+const namesPath = (c: SourceCluster): string => pathOf(c, "extraDnsNames");
+
+function extraOf(c: SourceCluster, key: Extra): unknown[] {
+  const own = at(c.values, pathOf(c, key));
+  const older = at(c.values, `${tls}.server.${key}`);
   const of = Array.isArray(own) && own.length > 0 ? own : older;
   return Array.isArray(of) ? of : [];
 }
+
+const extraNames = (c: SourceCluster): unknown[] => extraOf(c, "extraDnsNames");
 
 /** A star stands for one label, as in a certificate. */
 const covers = (name: string, host: string): boolean =>
@@ -35,7 +42,7 @@ const isMadeByChart = (c: SourceCluster): boolean =>
   at(c.values, "clustermesh.useAPIServer") === true &&
   at(c.values, `${tls}.auto.enabled`) !== false &&
   at(c.values, "clustermesh.apiserver.kvstoremesh.kvstoreMode") !== "external" &&
-  !extraNames(c).some(isPlaceholder) &&
+  ![...extraNames(c), ...extraOf(c, "extraIpAddresses")].some(isPlaceholder) &&
   !c.others.some((o) => o.metadata.name === "clustermesh-apiserver-server-cert");
 
 /** The names by which a cluster contacts peers that have IP addresses (clustermesh-config/_helpers.tpl of 1.20.2). */
@@ -73,5 +80,61 @@ export function serverNames(clusters: readonly SourceCluster[]): Problem[] {
       inLab: "the lab's own names and certificates",
       matters: peers.some(mayBeSetElsewhere) ? "perhaps" : "yes",
     };
+  });
+}
+
+/** The certificate's names without further ones; the first until 1.19 (tls-helm/server-secret.yaml of 1.19.7). */
+const ownNames: readonly string[] = ["clustermesh-apiserver.cilium.io", `*.${usualDomain}`];
+const ownAddresses: readonly string[] = ["127.0.0.1", "::1"];
+
+/** Whether the certificate holds it: a name among its DNS names, an IP address among its addresses. */
+function isHeld(c: SourceCluster, address: string): boolean {
+  const ip = bareAddress(address);
+  return isIP(ip) === 0
+    ? // The name of its Service depends on the namespace.
+      /^clustermesh-apiserver\.[a-z0-9-]+\.svc$/.test(address) ||
+        [...ownNames, ...textsIn(extraNames(c))].some((name) => covers(name, address))
+    : [...ownAddresses, ...textsIn(extraOf(c, "extraIpAddresses"))].some(
+        (other) => isIP(other) !== 0 && canonical(other) === canonical(ip),
+      );
+}
+
+/** An address of IPv6 has brackets in an endpoint. */
+const bareAddress = (address: string): string => address.replace(/^\[(.*)\]$/, "$1");
+
+const canonical = (ip: string): string =>
+  new URL(`https://${ip.includes(":") ? `[${ip.replace(/%.*$/, "")}]` : ip}`).hostname;
+
+/** What no address can be is a line of its own (`peerRules`). */
+const isHost = (address: string): boolean =>
+  isIP(bareAddress(address)) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(address);
+
+/**
+ * Peers that are contacted by an address which their certificate does not hold. Without `ips` the endpoint is
+ * `https://ADDRESS:PORT`, with no other name for TLS (clustermesh-config/_helpers.tpl of 1.19.7 and 1.20.2), so that is
+ * what the certificate must hold (cilium/cilium#22872); `clustermesh.config.domain` plays no part.
+ */
+export function serverAddresses(clusters: readonly SourceCluster[]): Problem[] {
+  return clusters.flatMap((c) => {
+    if (at(c.values, "clustermesh.config.enabled") !== true) return [];
+    return [...peersOf(c)].flatMap(([name, peer]): Problem[] => {
+      const other = clusters.find((o) => o !== c && o.name === name);
+      if (other === undefined || !isMapping(peer) || peer.enabled === false) return [];
+      const { ips, address } = peer;
+      const isByIps = Array.isArray(ips) ? ips.length > 0 : (ips ?? "") !== "";
+      if (isByIps || typeof address !== "string" || isPlaceholder(address)) return [];
+      const host = address.toLowerCase();
+      if (!isHost(host) || !isMadeByChart(other) || isHeld(other, host)) return [];
+      const key = isIP(bareAddress(host)) === 0 ? "extraDnsNames" : "extraIpAddresses";
+      return [
+        {
+          cluster: c.name,
+          field: `address of peer ${name}`,
+          inSource: `contacts it as ${address}, and the server certificate that the chart makes of ${name} holds *.${usualDomain} only, and no such ${key === "extraDnsNames" ? "name" : "address"} of ${pathOf(other, key)}: TLS fails, and ${c.name} does not connect`,
+          inLab: "the lab's own names and certificates",
+          matters: mayBeSetElsewhere(other) ? "perhaps" : "yes",
+        },
+      ];
+    });
   });
 }

@@ -29,7 +29,7 @@ import { masqueradedPods } from "./masqueraded-pods.ts";
 import { nodePortsOutside } from "./node-ports.ts";
 import { fromChart } from "./pod-network.ts";
 import { policyRules } from "./policy-rules.ts";
-import { serverNames } from "./server-names.ts";
+import { serverAddresses, serverNames } from "./server-names.ts";
 import { globalNamespaces, servicesInMesh } from "./service-problems.ts";
 import { hasMcsApi, settingsOf, takenMaximum, unknownSettings } from "./source-settings.ts";
 import { at, isPlaceholder } from "./values-at.ts";
@@ -52,6 +52,7 @@ export function sourceProblems(
     ...unlistedPeers(clusters),
     ...wrongPeerPorts(clusters),
     ...serverNames(clusters),
+    ...serverAddresses(clusters),
     ...authModeProblems(clusters),
     ...mcsInPart(clusters),
     ...globalNamespaces(clusters),

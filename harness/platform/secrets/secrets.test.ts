@@ -158,8 +158,10 @@ test("hostile text is scanned in linear time", () => {
   ];
   for (const piece of hostile) {
     const text = piece.repeat(1_000_000 / piece.length);
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     findSecrets(text);
-    expect(performance.now() - startedMs, piece).toBeLessThan(5000);
+    // A quadratic scan of this length takes many minutes of a core on any machine.
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000, piece).toBeLessThan(60_000);
   }
 });

@@ -59,7 +59,7 @@ describe("arguments", () => {
       encoding: "utf8",
     });
     expect(run).toMatchObject({ status: 2, stderr: expect.stringContaining("there is no fault nonsense") });
-  }, 60_000);
+  });
 });
 
 test("the named faults and the reported ones come first; what the lab lacks, or leaves no trace, is said", () => {

@@ -7,4 +7,4 @@ test("500 generated archives: typed errors with remedies, escaped output, bounde
   // Each kind of outcome occurs, so that the checks are not vacuous.
   expect(exitCodes.get(2)).toBeGreaterThan(100);
   expect(exitCodes.get(3)).toBeGreaterThan(50);
-}, 120_000);
+}, 900_000);

@@ -53,3 +53,11 @@ test("the entity cluster before a global service is a caution", async () => {
     expect.stringMatching(/^caution a: CiliumNetworkPolicy shop\/own lets the entity "cluster" through/),
   ]);
 });
+
+test("a peer's address that its certificate does not hold is serious", async () => {
+  const clusters = { b: { address: "b.example.net", port: 2379 } };
+  const report = await check(move, { values: mesh({ config: { enabled: true, clusters } }) });
+  expect(messages(of(report, "cluster-settings"))).toContainEqual(
+    expect.stringMatching(/^serious a: address of peer b: contacts it as b\.example\.net/),
+  );
+});

@@ -28,6 +28,7 @@ const order = [
   "cluster-settings",
   "policy-changes-meaning",
   "policy-own-cluster-only",
+  "policy-host-network-pods",
   "defect-in-target",
   "crd-stored-version",
   "crd-rollback",

@@ -8,7 +8,7 @@ import { type IgnoredValue, ignoredValues, isRemovedValue } from "#harness/seman
 import { imagePins } from "#harness/semantics/image-pins.ts";
 import { besideRead } from "#harness/semantics/releases-read.ts";
 import { isRepeatedKey, isUnusedValue } from "../../repro/part.ts";
-import { ownClusterRules } from "../../repro/policy-rules.ts";
+import { hostNetworkRules, ownClusterRules } from "../../repro/policy-rules.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
@@ -37,7 +37,8 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
     ...clusters.flatMap(unused),
     ...clusters.flatMap(endpointsOff),
     ...together.map(found),
-    ...ownClusterRules(sources).map(ofPolicy),
+    ...ownClusterRules(sources).map(ofPolicy("policy-own-cluster-only")),
+    ...hostNetworkRules(sources).map(ofPolicy("policy-host-network-pods")),
   ];
 }
 
@@ -168,15 +169,20 @@ function findingOf(ignored: IgnoredValue, to: string, isLost: boolean | undefine
 }
 
 /** True before the upgrade and after it: what it drops would look like the upgrade's fault. */
-const ofPolicy = ({ cluster, field, inSource }: ReturnType<typeof ownClusterRules>[number]): Found => ({
-  cluster,
-  finding: {
-    id: "policy-own-cluster-only",
-    grade: "caution",
-    message: `${field} ${inSource}`,
-    remedy: "correct it first, or know that requests between the clusters are dropped already",
-  },
-});
+const ofPolicy =
+  (id: "policy-own-cluster-only" | "policy-host-network-pods") =>
+  ({ cluster, field, inSource }: ReturnType<typeof ownClusterRules>[number]): Found => ({
+    cluster,
+    finding: {
+      id,
+      grade: "caution",
+      message: `${field} ${inSource}`,
+      remedy:
+        id === "policy-own-cluster-only"
+          ? "correct it first, or know that requests between the clusters are dropped already"
+          : "correct it first, or know that it does not mean these pods already",
+    },
+  });
 
 const idOf = (field: string): string =>
   ["cluster id", "cluster name"].includes(field)
@@ -215,6 +221,10 @@ const remedies: readonly (readonly [field: string, remedy: string])[] = [
   [
     "clustermesh.config.domain",
     "leave clustermesh.config.domain out, or add *.DOMAIN to the names of the certificate in every cluster: clustermesh.apiserver.tls.auto.server.extraDnsNames (before 1.20: clustermesh.apiserver.tls.server.extraDnsNames)",
+  ],
+  [
+    "address of peer",
+    "add the address to the certificate of the peer: clustermesh.apiserver.tls.auto.server.extraDnsNames or extraIpAddresses (before 1.20: clustermesh.apiserver.tls.server); or give ips in place of address, and a name of *.mesh.cilium.io is used",
   ],
   ["port of peer", "set the port in clustermesh.config.clusters to the node port of the peer's service"],
   ["MCS-API differs", "set clustermesh.mcsapi.enabled: true in every cluster that exports or imports"],

@@ -243,7 +243,7 @@ function generated(standing: readonly Resource[], { path, document, unit }: Leve
     if (replacesValuesFile(chart))
       build.leaveUnused(path, String(chart.valuesFile), {
         place: `valuesFile of ${place}`,
-        what: "is not used, because valuesMerge is replace: kustomize takes valuesInline alone, so what only the file says (such as cluster.name and cluster.id) is the chart's default",
+        what: "is not used, because valuesMerge is replace: kustomize takes valuesInline alone, so what only the file says (such as cluster.name and cluster.id) is the chart's default; write it in valuesInline, or set valuesMerge to override or merge",
       });
     return withValuesFiles(chart, (named) => {
       const [first] = build.documents(path, named, place);
