@@ -163,4 +163,5 @@ test("containerd's configuration keeps its other settings", () => {
   expect(adapted).toContain('sandbox_image = "registry.k8s.io/pause:3.10.1"');
   expect(adapted).toContain("restrict_oom_score_adj = true");
   expect(adapted).toContain('config_path = "/etc/containerd/certs.d"');
+  expect(adapted).toContain('stats_collect_period = "5m"');
 });

@@ -6,8 +6,9 @@ import type { KubernetesCompanions } from "./components.ts";
 import type { BuiltRoot } from "./debian.ts";
 import type { BuiltComponent } from "./go-build.ts";
 
-/** Part of every image key: raise it when the build recipe changes. */
+/** Part of the keys of the prober's and the nodes' images: raise it when a recipe changes. */
 export const recipeVersion = "1";
+const nodeRecipe = "2";
 
 export interface KubernetesPrograms {
   readonly version: string;
@@ -65,6 +66,7 @@ export function nodeImageOf(versions: Versions, ingredients: Ingredients): NodeI
   const { kube, companions, etcd, coredns } = kubernetes;
   const bareKey = contentKey(
     recipeVersion,
+    nodeRecipe,
     ...[kube, programs.containerd, programs.cni, programs.kind, etcd, coredns, roots.node].map((p) => p.key),
   );
   const ciliumKey = contentKey(ciliumRecipe, ...cilium.parts.map((p) => p.key), etcd.key, roots.agent.key);
