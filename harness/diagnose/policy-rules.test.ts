@@ -186,3 +186,22 @@ test("pods with hostNetwork that a rule means by their labels", () => {
   expect(policyFindings(rules, withAgent(false))).toEqual([]);
   expect(policyFindings([...rules, { fromEntities: ["remote-node"] }], withAgent(true))).toEqual([]);
 });
+
+test("pods with hostNetwork that a label of their namespace decides on, which is known by other pods alone", () => {
+  const key = "io.cilium.k8s.namespace.labels.team";
+  const matchLabels = { app: "agent", [clusterLabel]: "west" };
+  const rules = [{ fromEndpoints: [{ matchLabels, matchExpressions: [{ key, operator: "DoesNotExist" }] }] }];
+  const agent = pod({ ...{ name: "agent-2", ip: "172.18.0.2", node: "node-2" }, labels: { app: "agent" } });
+  const ofWest = cluster(west, 2);
+  const pods = ofWest.pods?.ok === true ? ofWest.pods.value : [];
+  const identities = ofWest.ciliumIdentities?.ok === true ? ofWest.ciliumIdentities.value : [];
+  const shown = "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop";
+  const found = (...labels: readonly string[]) =>
+    policyFindings(rules, {
+      ...ofWest,
+      pods: ok([...pods, { ...agent, hostNetwork: true }]),
+      ciliumIdentities: ok(identities.map((i) => ({ ...i, labels: [...i.labels, ...labels] }))),
+    }).filter((f) => f.id === "policy-host-network-pods");
+  expect(found()).toEqual([]);
+  expect(found(shown)).toHaveLength(1);
+});

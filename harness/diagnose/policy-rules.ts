@@ -9,7 +9,7 @@ import { hostNetworkProblems, type WithHostPods } from "#harness/semantics/host-
 import { leftOutLabelProblems } from "#harness/semantics/left-out-labels.ts";
 import type { MeshPod, PodRanges, PolicyProblem } from "#harness/semantics/policy-clusters.ts";
 import { inEffect } from "#harness/semantics/policy-effect.ts";
-import { enforcementOf } from "#harness/semantics/policy-model.ts";
+import { enforcementOf, type UnknownLabels } from "#harness/semantics/policy-model.ts";
 import { refusedProblems } from "#harness/semantics/refused-policies.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { cidrGroupsOf, known, kubectl, nameOf, wholeConfig } from "./parts.ts";
@@ -101,7 +101,8 @@ function clusterOf({ snapshot, config, ...member }: Member): WithHostPods {
     ...{ isLocal: member.isLocal, enforcement: member.enforcement },
     policies: policiesWithGroups(member.policies, cidrGroupsOf(snapshot)),
     pods: member.pods.map(meshPod),
-    hostPods: hostPodsOf(snapshot, member),
+    hostPods: hostPodsOf(snapshot, { config, ...member }),
+    nodeCount: known(snapshot.nodes).length,
     ranges: rangesOf(snapshot, config),
     nodeIps: [
       ...known(snapshot.nodes).map((n) => n.address),
@@ -124,8 +125,14 @@ const meshPod = ({ pod, model, labels }: Omit<MemberPod, "identity">): MeshPod =
 });
 
 /** Pods in their node's network as if they had identities: with labels of namespaces as far as other pods show them. */
-function hostPodsOf(snapshot: ClusterSnapshot, { name, pods }: Pick<Member, "name" | "pods">): MeshPod[] {
+function hostPodsOf(
+  snapshot: ClusterSnapshot,
+  { name, config, pods }: Pick<Member, "name" | "config" | "pods">,
+): MeshPod[] {
   const shown = new Map(pods.map(({ model }) => [model.namespace, model.namespaceLabels]));
+  // A filter may leave some out of identities.
+  const showsAll = (namespace: string): boolean =>
+    (config.labels ?? "") === "" && Object.keys(shown.get(namespace) ?? {}).length > 0;
   return known(snapshot.pods)
     .filter((pod) => pod.hostNetwork && pod.ready && !pod.ending && pod.ended !== true)
     .map((pod) => {
@@ -134,11 +141,16 @@ function hostPodsOf(snapshot: ClusterSnapshot, { name, pods }: Pick<Member, "nam
       const model = {
         ...{ cluster: name, namespace, labels },
         namespaceLabels: { [nameLabel]: namespace, ...shown.get(namespace) },
+        unknownLabels: unknownLabels(showsAll(namespace)),
         portNames: Object.fromEntries(named.map((p) => [p.name, p.port])),
       };
       return meshPod({ pod, model, labels });
     });
 }
+
+/** Their service accounts are not read. */
+const unknownLabels = (isNamespaceKnown: boolean): UnknownLabels[] =>
+  isNamespaceKnown ? ["serviceAccount"] : ["namespace", "serviceAccount"];
 
 /** Kubernetes gives it to every namespace. */
 const nameLabel = "kubernetes.io/metadata.name";

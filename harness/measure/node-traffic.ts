@@ -1,10 +1,11 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { MeshproofError, missedDeadline } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import { Prober, type Stream } from "#harness/probe/driver.ts";
+import { eventuallyReported, type Reporting } from "#harness/probe/eventually-reported.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { FirstBackends } from "#harness/workloads/first-backends.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
@@ -140,8 +141,8 @@ export class NodeTraffic implements AsyncDisposable {
     for (const p of this.#probers) p.mark(name, atUnixMs);
   }
 
-  assertAlive(): void {
-    for (const p of this.#probers) p.assertAlive();
+  get probers(): readonly Reporting[] {
+    return this.#probers;
   }
 
   async stop(): Promise<void> {
@@ -225,16 +226,10 @@ export class Traffics implements AsyncDisposable {
     // A lost request is known only after its timeout.
     const quietMs = wait.quietMs + Math.max(...this.#all.map((t) => t.timeoutMs));
     for (const flow of flows) flow.expect(expected(flow), wait.sinceUnixMs);
-    const silence = new AbortController();
     const open = (): Flow[] => flows.filter((f) => f.asExpectedMs < quietMs);
     const isInTime = await inTime(
-      async () => {
-        try {
-          for (const t of this.#all) t.assertAlive();
-        } catch (error) {
-          silence.abort(error);
-          throw error;
-        }
+      this.#all.flatMap((t) => t.probers),
+      () => {
         const left = open();
         return left.length === 0 ? ready(true) : notYet(left.map((f) => f.at).join(", "));
       },
@@ -242,7 +237,7 @@ export class Traffics implements AsyncDisposable {
         what: "requests to go as expected",
         withinMs: wait.withinMs + quietMs,
         everyMs: 20,
-        signal: AbortSignal.any([this.#signal, silence.signal]),
+        signal: this.#signal,
       },
     );
     // What happened between the last look and now came too late.
@@ -267,15 +262,11 @@ export class Traffics implements AsyncDisposable {
 }
 
 /** Whether something happened before its deadline; any other error than a missed deadline is thrown. */
-async function inTime(
-  look: Parameters<typeof eventually<true>>[0],
-  options: EventuallyOptions,
-): Promise<boolean> {
+async function inTime(...wait: Parameters<typeof eventuallyReported<true>>): Promise<boolean> {
   try {
-    return await eventually(look, options);
+    return await eventuallyReported(...wait);
   } catch (error) {
-    // `late` is the code of a success after the deadline.
-    if (error instanceof MeshproofError && ["timeout", "late"].includes(error.code)) return false;
+    if (missedDeadline(error)) return false;
     throw error;
   }
 }

@@ -56,7 +56,7 @@ type Reached = Moments | { readonly unsettled: readonly string[] };
 export async function measureRecovery(options: RecoveryOptions): Promise<Recovery> {
   const { cluster, others, echo, traffic } = options;
   const startedUnixMs = unixNowMs();
-  const remote = await echo.allPods(others);
+  const remote = await echo.allPods(others, options);
   const reached = await returnOneByOne(options, remote, startedUnixMs);
   await traffic.stop();
   const histories = await traffic.histories();
@@ -90,7 +90,7 @@ async function returnOneByOne(
   startedUnixMs: number,
 ): Promise<Reached> {
   const { cluster, echo, inject, holdMs, signal } = options;
-  const atFirst = await notServed(options, await echo.allPods([cluster]), startedUnixMs);
+  const atFirst = await notServed(options, await echo.allPods([cluster], options), startedUnixMs);
   if (atFirst.length > 0) return { unsettled: atFirst };
   const beforeUnixMs = unixNowMs();
   await pause(holdMs, signal);

@@ -50,7 +50,10 @@ test("a good response from a pod of another service counts as lost, with the out
 
 test("a stream settles when nothing is lost, and where it is asked for, when answers come in time", async () => {
   const { signal } = new AbortController();
-  const prober = { vantage: "east/w", signal, assertAlive: () => {}, onClock: (ms: number) => ms };
+  const prober = {
+    ...{ vantage: "east/w", signal, assertAlive: () => {}, onClock: (ms: number) => ms },
+    reportedUnixMs: Number.POSITIVE_INFINITY,
+  };
   const stream = new Stream(prober as unknown as Prober, {
     ...{ title: "t", host: "10.0.0.1", port: 80, everyMs: 5, timeoutMs: 1000, file: "" },
     clusterOf: () => "east",

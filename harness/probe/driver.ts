@@ -11,6 +11,7 @@ import { type ProbeSpec, readProbeLine, type WireRequest } from "#harness/model/
 import { execLines } from "#harness/platform/docker.ts";
 import { forgetPriority, prioritise } from "#harness/platform/priority.ts";
 import type { Vantage } from "#harness/workloads/vantage.ts";
+import { eventuallyReported, type Reporting } from "./eventually-reported.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 import { RecentSamples } from "./recent.ts";
 
@@ -63,7 +64,7 @@ const recentMs = 8000;
  * A running open-loop prober: one process, one clock, one or more streams of requests. The histories grow on disk and
  * are complete when it has stopped.
  */
-export class Prober implements AsyncDisposable {
+export class Prober implements AsyncDisposable, Reporting {
   readonly vantage: string;
   readonly streams: readonly Stream[];
   readonly #signal: AbortSignal;
@@ -72,6 +73,8 @@ export class Prober implements AsyncDisposable {
   #files: readonly HistoryFile[] = [];
   #lastMessageAtMs = monotonicMs();
   #startedAtUnixMs: number | undefined;
+  /** Up to when it has reported, on its own clock. */
+  #reportedMs = 0;
   #clockErrorMs = Number.POSITIVE_INFINITY;
   #realTime = false;
   #cpuShare: number | undefined;
@@ -159,6 +162,7 @@ export class Prober implements AsyncDisposable {
     if ("hello" in reported) this.#startedAtUnixMs = reported.hello.startedAtUnixMs;
     else if ("bye" in reported) this.#cpuShare = reported.bye.cpuShare;
     else if (this.#startedAtUnixMs !== undefined) {
+      this.#reportedMs = reported.nowMs;
       this.#clockErrorMs = Math.min(
         this.#clockErrorMs,
         Math.abs(unixNowMs() - (this.#startedAtUnixMs + reported.nowMs)),
@@ -200,7 +204,10 @@ export class Prober implements AsyncDisposable {
     return found(this.#startedAtUnixMs, `start of the prober at ${this.vantage}`);
   }
 
-  /** Throws `probe-failed` after a silence longer than a running prober's. */
+  get reportedUnixMs(): number {
+    return this.startedAtUnixMs + this.#reportedMs;
+  }
+
   assertAlive(): void {
     const silentMs = this.#silentMs();
     if (silentMs > silentLimitMs)
@@ -244,9 +251,10 @@ export class Prober implements AsyncDisposable {
     process.write("stop");
     const longestMs = Math.max(...this.streams.map((s) => s.options.timeoutMs));
     const latestMs = monotonicMs() + longestMs + 10_000;
-    // One that still reports has its end on the way.
+    // The end of one that still reports may be on its way.
     const timer = setInterval(() => {
-      if (monotonicMs() > latestMs && this.#silentMs() > silentLimitMs) process.kill();
+      const overMs = monotonicMs() - latestMs;
+      if (overMs > 0 && Math.max(overMs, this.#silentMs()) > silentLimitMs) process.kill();
     }, 250);
     const end = await process.done;
     clearInterval(timer);
@@ -339,14 +347,9 @@ export class Stream {
     const quietMs = expect.quietMs ?? 1000;
     const { host, port, everyMs } = this.options;
     const sinceMs = expect.sinceUnixMs === undefined ? 0 : this.prober.onClock(expect.sinceUnixMs);
-    const silence = new AbortController();
-    await eventually(
-      async () => {
-        try {
-          this.prober.assertAlive();
-        } catch (error) {
-          silence.abort(error);
-        }
+    await eventuallyReported(
+      [this.prober],
+      () => {
         const latest = this.#recent.latestMs - inFlightMs;
         const { seqs, tally, good, latenciesMs } = this.#recent.between(
           latest - quietMs,
@@ -370,11 +373,9 @@ export class Stream {
         what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `only by ${expect.servedBy.join(" and ")}`}`,
         withinMs: expect.withinMs,
         everyMs: 50,
-        signal: AbortSignal.any([this.prober.signal, silence.signal]),
+        signal: this.prober.signal,
       },
-    ).catch((error: unknown) => {
-      throw silence.signal.aborted ? silence.signal.reason : error;
-    });
+    );
   }
 
   /** All its samples, read back from disk; the prober must have stopped. */

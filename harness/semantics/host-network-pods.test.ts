@@ -13,6 +13,7 @@ const client = { matchLabels: { app: "client" } };
 const cluster = (name: "east" | "west", over: Partial<WithHostPods> = {}): WithHostPods => ({
   ...exampleCluster(name),
   hostPods: [examplePod(name, "exporter")],
+  nodeCount: 2,
   ...over,
 });
 const problems = (
@@ -131,6 +132,107 @@ describe("nothing is said where", () => {
     expect(problems(withCidr, { settings: { "policy-cidr-match-mode": "nodes" } })).toEqual([]);
     expect(problems([egress(rule)], { enforcement: "never" })).toEqual([]);
   });
+});
+
+describe("a selector that means every cluster", () => {
+  const open = { toEndpoints: [{ matchLabels: exporter }], toPorts };
+  const toHost = { toEntities: ["host"] };
+
+  test("is about other clusters' pods only where it misses its own, or there are none", () => {
+    const east = { isLocal: false };
+    expect(problems([egress(open)], east)).toHaveLength(2);
+    expect(problems([egress(open, toHost)], east)).toEqual([]);
+    expect(problems([egress(open, toHost)], { ...east, hostPods: [] })).toMatchObject([
+      { breaks: true, problem: expect.stringContaining("pods of west") },
+    ]);
+    // One that names the cluster means its pods.
+    expect(problems([egress({ toEndpoints: [ofWest], toPorts }, toHost)], east)).toHaveLength(1);
+  });
+
+  test("is judged for each of the policy's pods", () => {
+    const ofClient = examplePolicy({ endpointSelector: client, egress: [toHost] });
+    const ofAll = examplePolicy({ endpointSelector: {}, egress: [open] });
+    const [far, ...others] = problems([ofAll, ofClient], { isLocal: false }).filter((p) =>
+      p.problem.includes("pods of west"),
+    );
+    expect(others).toEqual([]);
+    expect(far?.problem).toMatch(/not reached from shop\/cart of east$/);
+  });
+});
+
+describe("a rule for all ports", () => {
+  const rule = { toEndpoints: [ofWest] };
+  const some = { toEntities: ["remote-node", "host"], toPorts };
+  const serving = (...ports: readonly number[]): Partial<WithHostPods> => ({
+    hostPods: [
+      { ...examplePod("west", "exporter"), ports: ports.map((port) => ({ port, protocol: "TCP" as const })) },
+    ],
+  });
+
+  test("is not judged by a guess where nodes are let through at some and the pods declare none", () => {
+    expect(problems([egress(rule, some)], {}, serving())).toEqual([]);
+    expect(problems([egress(rule)], {}, serving())).toMatchObject([{ breaks: true }]);
+  });
+
+  test("misses in part where some of those that are declared are let through", () => {
+    expect(problems([egress(rule, some)], {}, serving(8080, 9100))).toMatchObject([
+      {
+        breaks: false,
+        problem: expect.stringMatching(
+          /not reached from shop\/client of east at some of the ports that are declared$/,
+        ),
+      },
+    ]);
+    expect(problems([egress(rule, some)], {}, serving(9100, 9101))).toMatchObject([{ breaks: true }]);
+    expect(problems([egress(rule, some)], {}, serving(8080))).toEqual([]);
+  });
+});
+
+describe("what is not known of such pods decides nothing", () => {
+  const pod = examplePod("west", "exporter");
+  const westWith = (model: Partial<WithHostPods["hostPods"][number]["model"]>): Partial<WithHostPods> => ({
+    hostPods: [{ ...pod, model: { ...pod.model, ...model } }],
+  });
+
+  test("labels of namespaces", () => {
+    const unknown = westWith({ unknownLabels: ["namespace"] });
+    for (const of of [{ operator: "DoesNotExist" }, { operator: "NotIn", values: ["edge"] }]) {
+      const namespaceSelector = { matchExpressions: [{ key: "team", ...of }] };
+      const kubernetes = {
+        ...{ podSelector: client, policyTypes: ["Egress"] },
+        egress: [{ to: [{ podSelector: ofWest, namespaceSelector }] }],
+      };
+      const policies = [examplePolicy(kubernetes, "NetworkPolicy")];
+      expect(problems(policies)).toHaveLength(1);
+      expect(problems(policies, {}, unknown)).toEqual([]);
+    }
+    // What does not ask for them is certain.
+    expect(problems([egress({ toEndpoints: [ofWest], toPorts })], {}, unknown)).toHaveLength(1);
+  });
+
+  test("service accounts", () => {
+    const key = "io.cilium.k8s.policy.serviceaccount";
+    const peer = { ...ofWest, matchExpressions: [{ key, operator: "NotIn", values: ["edge"] }] };
+    const policies = [egress({ toEndpoints: [peer], toPorts })];
+    expect(problems(policies)).toHaveLength(1);
+    const { serviceAccount: _, ...model } = pod.model;
+    const hostPods = [{ ...pod, model: { ...model, unknownLabels: ["serviceAccount"] as const } }];
+    expect(problems(policies, {}, { hostPods })).toEqual([]);
+  });
+});
+
+test("the own node of a cluster with one node is always let in, unless that is set otherwise", () => {
+  const policies = [ingress({ fromEndpoints: [{ matchLabels: exporter }] })];
+  expect(problems(policies)).toHaveLength(1);
+  expect(problems(policies, { nodeCount: 1 })).toEqual([]);
+  const settings = { "allow-localhost": "policy" };
+  expect(problems(policies, { nodeCount: 1, settings })).toHaveLength(1);
+  expect(problems([ingress({ fromEndpoints: [ofWest] })], { nodeCount: 1 })).toHaveLength(1);
+});
+
+test("policies that are not judged may let them through", () => {
+  const policies = [egress({ toEndpoints: [ofWest], toPorts })];
+  expect(problems(policies, { mayBeOverruled: true })).toMatchObject([{ breaks: false }]);
 });
 
 describe("a policy of such pods themselves", () => {

@@ -9,11 +9,13 @@ import {
   type Json,
   type MeshPod,
   type PlacedRule,
+  type PodPort,
   type PolicyCluster,
   type PolicyProblem,
   pairedPods,
   perhaps,
   placedRules,
+  portsIn,
   portsOf,
   specsOf,
   titlesOf,
@@ -30,6 +32,7 @@ import {
   namespaceKey,
   namespaceLabel,
   peersMatch,
+  podsNameCluster,
   policySays,
   type Selector,
   selectsSubject,
@@ -38,6 +41,10 @@ import {
 /** A cluster with the pods that are in the network of their node, as far as they are known. */
 export interface WithHostPods extends PolicyCluster {
   readonly hostPods: readonly MeshPod[];
+  /** 0 where it is not known. */
+  readonly nodeCount: number;
+  /** Whether it has policies that are not judged and may decide before those that are: ClusterNetworkPolicies. */
+  readonly mayBeOverruled?: boolean;
 }
 
 interface Judged {
@@ -55,7 +62,11 @@ interface Miss {
   readonly target: WithHostPods;
   readonly subjects: readonly MeshPod[];
   readonly peers: readonly MeshPod[];
+  /** Whether that is so at every port that is asked about. */
+  readonly isWhole: boolean;
 }
+
+type Missed = "not" | "in part" | "whole";
 
 /**
  * Policies that mean pods in the network of their node by labels. Such a pod has the identity of its node (`host` on the
@@ -111,7 +122,7 @@ function ofPeers(judged: readonly Judged[], policy: UserPolicy): PolicyProblem[]
   const cluster = judged[0]?.cluster;
   if (cluster === undefined) return [];
   const isOwn = (m: Miss): boolean => m.target === cluster;
-  const alike = Map.groupBy(misses, (m) => JSON.stringify([m.placed.list, isOwn(m)]));
+  const alike = Map.groupBy(misses, (m) => JSON.stringify([m.placed.list, isOwn(m), m.isWhole]));
   return [...alike.values()].flatMap((of) => {
     const [first] = of;
     return first === undefined ? [] : [problemFor(cluster, policy, [first, ...of.slice(1)])];
@@ -121,42 +132,67 @@ function ofPeers(judged: readonly Judged[], policy: UserPolicy): PolicyProblem[]
 function missesOf(judged: Judged, placed: PlacedRule): Miss[] {
   const { clusters, cluster, spec } = judged;
   const side = placed.direction;
-  const meant = peersIn(spec, placed).flatMap(({ one, path }) => {
+  const meant = peersIn(spec, placed).flatMap(({ one, path, namesCluster }) => {
     const selects = ({ model: peer }: MeshPod): boolean =>
       peersMatch(spec.model, one, { side, peer, local: cluster.isLocal });
     const found = clusters
-      .map((target) => ({ target, path, pods: target.hostPods.filter((p) => certainly(() => selects(p))) }))
+      .map((target) => ({ target, pods: target.hostPods.filter((p) => certainly(() => selects(p))) }))
       .filter(({ pods }) => pods.length > 0);
     const isAlone = found.length > 0 && !clusters.some((c) => c.pods.some((p) => perhaps(() => selects(p))));
-    return isAlone ? found : [];
+    const isOfOwn = !namesCluster && cluster.hostPods.some((p) => perhaps(() => selects(p)));
+    return isAlone ? [{ path, found, isOfOwn }] : [];
   });
   if (meant.length === 0) return [];
   const subjects = cluster.pods.filter((p) => certainly(() => selectsSubject(spec.model, p.model)));
-  return meant.flatMap(({ target, path, pods }): Miss[] => {
-    const paired = pairedPods(subjects, pods, isMissed(judged, placed, target));
-    return paired.peers.length === 0 ? [] : [{ placed, spec, path, target, ...paired }];
+  return meant.flatMap(({ path, found, isOfOwn }): Miss[] => {
+    const missedBy = (asked: readonly MeshPod[], { target, pods }: (typeof found)[number]): Miss[] => {
+      const missed = missedPods(asked, pods, missedOf(judged, placed, target));
+      return missed.peers.length === 0 ? [] : [{ placed, spec, path, target, ...missed }];
+    };
+    const [own, others] = [true, false].map((is) => found.filter((f) => (f.target === cluster) === is));
+    const near = (own ?? []).flatMap((f) => missedBy(subjects, f));
+    // Who names no cluster and gets to the own pods need not mean those of others.
+    const asked = isOfOwn ? near.flatMap((m) => m.subjects) : subjects;
+    return [...near, ...(others ?? []).flatMap((f) => missedBy(asked, f))];
   });
+}
+
+/** Those that are missed at every port, if there are any. */
+function missedPods(
+  subjects: readonly MeshPod[],
+  pods: readonly MeshPod[],
+  missed: (subject: MeshPod, peer: MeshPod) => Missed,
+): Pick<Miss, "subjects" | "peers" | "isWhole"> {
+  const some = pairedPods(subjects, pods, (s, p) => missed(s, p) !== "not");
+  const whole = pairedPods(some.subjects, some.peers, (s, p) => missed(s, p) === "whole");
+  return whole.peers.length > 0 ? { ...whole, isWhole: true } : { ...some, isWhole: false };
 }
 
 /** Each selector of pods of a rule, as a rule of its own. */
 function peersIn(
   { model }: SpecModel,
   { rule, path, direction }: PlacedRule,
-): { readonly one: Json; readonly path: string }[] {
+): { readonly one: Json; readonly path: string; readonly namesCluster: boolean }[] {
   const word = direction === "ingress" ? "from" : "to";
-  const key = model.kind === "NetworkPolicy" ? word : `${word}Endpoints`;
-  return listOf(rule[key]).flatMap((peer, i) =>
-    peer.ipBlock === undefined ? [{ one: { [key]: [peer] }, path: `${path}.${key}[${i}]` }] : [],
-  );
+  const isKubernetes = model.kind === "NetworkPolicy";
+  const key = isKubernetes ? word : `${word}Endpoints`;
+  return listOf(rule[key]).flatMap((peer, i) => {
+    if (peer.ipBlock !== undefined) return [];
+    const namesCluster = isKubernetes
+      ? podsNameCluster((peer.podSelector ?? {}) as Selector)
+      : keysOf(peer).map(bareKey).includes(clusterKey);
+    return [{ one: { [key]: [peer] }, path: `${path}.${key}[${i}]`, namesCluster }];
+  });
 }
 
 /** Tells whether a connection of a pod with one in its node's network is judged otherwise than a rule means. */
-function isMissed(
+function missedOf(
   { cluster }: Judged,
   placed: PlacedRule,
   target: WithHostPods,
-): (subject: MeshPod, peer: MeshPod) => boolean {
+): (subject: MeshPod, peer: MeshPod) => Missed {
   const { direction: side } = placed;
+  if (target === cluster && placed.list === "ingress" && isOnOneNode(cluster)) return () => "not";
   const isDenial = placed.list.endsWith("Deny");
   const all = cluster.policies.flatMap((p) => specsOf(cluster, p)).map(({ model }) => model);
   const nodes = { side, isOwn: target === cluster, settings: cluster.settings };
@@ -165,17 +201,32 @@ function isMissed(
     name === cluster.name ? cluster.enforcement : "default";
   return (subject, peer) => {
     const selecting = all.filter((model) => perhaps(() => selectsSubject(model, subject.model)));
-    if (!isDenial && selecting.some((model) => deniesByLabels(model, side, { peer, cluster }))) return false;
+    if (!isDenial && selecting.some((model) => deniesByLabels(model, side, { peer, cluster }))) return "not";
     // A node is of no cluster here: what policies select as their own pods is not asked of it.
     const node = { ...peer.model, cluster: "" };
     const [from, to] = side === "ingress" ? [node, subject.model] : [subject.model, node];
     const server = side === "ingress" ? subject : peer;
     const models = selecting.flatMap((model) => asNodes.get(model) ?? []);
     const says = (connection: Connection) => policySays(models, connection, () => false, enforcementOf);
-    return portsOf(placed, server).some(
-      (port) => says({ from, to, ...port }).verdict === (isDenial ? "allow" : "deny"),
-    );
+    const is = (port: PodPort): boolean =>
+      says({ from, to, ...port }).verdict === (isDenial ? "allow" : "deny");
+    if (portsIn(placed.rule, server).length > 0) return portsOf(placed, server).some(is) ? "whole" : "not";
+    if (server.ports.length === 0)
+      return [...portsOf(placed, server), ...askedPorts(models, side, server)].every(is) ? "whole" : "not";
+    if (server.ports.every(is)) return "whole";
+    return server.ports.some(is) ? "in part" : "not";
   };
+}
+
+/** Agents let in what comes from their own node (`allow-localhost`, which is `always` with Kubernetes unless it is set). */
+const isOnOneNode = ({ nodeCount, settings }: WithHostPods): boolean =>
+  nodeCount === 1 && settings["allow-localhost"] !== "policy";
+
+/** Those of all rules: a server that declares none may serve at any of them. */
+function askedPorts(models: readonly ModelPolicy[], side: Side, server: MeshPod): PodPort[] {
+  const rules = models.flatMap(({ spec }) => [...listOf(spec[side]), ...listOf(spec[`${side}Deny`])]);
+  const ports = rules.flatMap((rule) => portsIn(rule, server));
+  return [...new Map(ports.map((p) => [`${p.protocol} ${p.port}`, p])).values()];
 }
 
 /** Whether a denial is about such a pod by its labels: then it is meant to be shut out. */
@@ -256,27 +307,30 @@ function problemFor(
   policy: UserPolicy,
   misses: readonly [Miss, ...Miss[]],
 ): PolicyProblem {
-  const { list } = misses[0].placed;
+  const { isWhole, placed } = misses[0];
+  const { list } = placed;
   const isOwn = misses[0].target === cluster;
   const far = [...new Set(misses.map((m) => m.target.name))].join(" and ");
   const places = [...new Set(misses.map((m) => m.path))];
   const titles = (of: (m: Miss) => readonly MeshPod[]): string =>
     shortList(titlesOf(misses.flatMap(of), policy), 3);
   const [peers, own] = [titles((m) => m.peers), `${titles((m) => m.subjects)} of ${cluster.name}`];
-  // Agents let in what comes from their own node (allow-localhost, `always` with Kubernetes).
+  const part = isWhole ? "" : " at some of the ports that are declared";
+  // Agents let in what comes from their own node.
   const elsewhere = isOwn ? ", except on the same node" : "";
   const effects = {
-    ingress: `they are denied at ${own}${elsewhere}`,
-    ingressDeny: `it denies them nothing, and they are let in at ${own}`,
-    egress: `they are not reached from ${own}`,
-    egressDeny: `it denies nothing of it, and they are reached from ${own}`,
+    ingress: `they are denied at ${own}${part}${elsewhere}`,
+    ingressDeny: `it denies them nothing, and they are let in at ${own}${part}`,
+    egress: `they are not reached from ${own}${part}`,
+    egressDeny: `it denies nothing of it, and they are reached from ${own}${part}`,
   };
   return {
     cluster: cluster.name,
     policy,
     problem: `selects by labels in ${shortList(places, 3)} pods of ${far} in the network of their nodes (${peers}), which have the identity of their node (${isOwn ? "host or " : ""}remote-node) and none of their labels: ${effects[list]}`,
     // On their own node clients of the same cluster get in.
-    breaks: list === "egress" || (list === "ingress" && !isOwn),
+    breaks:
+      isWhole && cluster.mayBeOverruled !== true && (list === "egress" || (list === "ingress" && !isOwn)),
     ...remedyOf(policy, misses, isOwn),
   };
 }

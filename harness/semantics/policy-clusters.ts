@@ -16,7 +16,7 @@ import {
 export type Json = Readonly<Record<string, unknown>>;
 type Spec = UserPolicy["specs"][number];
 
-interface PodPort {
+export interface PodPort {
   readonly port: number;
   readonly protocol: "TCP" | "UDP";
 }
@@ -129,16 +129,21 @@ export function verdicts(
   };
 }
 
-/** Numbers of ports that a rule is about, else those of the server, else any. */
-export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort[] {
+/** Numbers of ports that a rule is about; none where it is about all, or names some that the server has not. */
+export function portsIn(rule: Json, server: MeshPod): readonly PodPort[] {
   const entries = [...listOf(rule.toPorts).flatMap((e) => listOf(e.ports)), ...listOf(rule.ports)];
-  const numbers = entries.flatMap(({ port, protocol }): PodPort[] => {
+  return entries.flatMap(({ port, protocol }): PodPort[] => {
     const number = Number(port);
     const found = Number.isInteger(number) ? number : server.model.portNames?.[String(port)];
     return found === undefined || found === 0
       ? []
       : [{ port: found, protocol: String(protocol).toUpperCase() === "UDP" ? "UDP" : "TCP" }];
   });
+}
+
+/** The same, else those of the server, else any. */
+export function portsOf({ rule }: PlacedRule, server: MeshPod): readonly PodPort[] {
+  const numbers = portsIn(rule, server);
   if (numbers.length > 0) return numbers;
   return server.ports.length > 0 ? server.ports : [{ port: 80, protocol: "TCP" }];
 }

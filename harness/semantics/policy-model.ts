@@ -1,5 +1,8 @@
 import { deniesByDefault, hasSection } from "./default-deny.ts";
 
+/** Labels that a pod has from elsewhere. */
+export type UnknownLabels = "namespace" | "serviceAccount";
+
 /** A pod as policies see it. */
 export interface ModelPod {
   readonly cluster: string;
@@ -7,6 +10,8 @@ export interface ModelPod {
   readonly labels: Readonly<Record<string, string>>;
   readonly namespaceLabels: Readonly<Record<string, string>>;
   readonly serviceAccount?: string;
+  /** Where it may have labels besides: a selector that one of them could decide is unclear. */
+  readonly unknownLabels?: readonly UnknownLabels[];
   /** Numbers of its named container ports; absent where they are not known. */
   readonly portNames?: Readonly<Record<string, number>>;
 }
@@ -148,10 +153,27 @@ const labelsOf =
     const bare = bareKey(key);
     if (bare === clusterKey) return pod.cluster;
     if (bare === namespaceKey) return pod.namespace;
-    if (bare === serviceAccountKey) return pod.serviceAccount;
-    if (bare.startsWith(namespaceLabel)) return pod.namespaceLabels[bare.slice(namespaceLabel.length)];
+    if (bare === serviceAccountKey) return orUnclear(pod, "serviceAccount", pod.serviceAccount);
+    if (bare.startsWith(namespaceLabel)) return labelOfNamespace(pod, bare.slice(namespaceLabel.length));
     return pod.labels[bare];
   };
+
+const labelOfNamespace = (pod: ModelPod, key: string): string | undefined =>
+  orUnclear(pod, "namespace", pod.namespaceLabels[key]);
+
+function orUnclear(
+  { namespace, unknownLabels = [] }: ModelPod,
+  of: UnknownLabels,
+  value: string | undefined,
+): string | undefined {
+  if (value === undefined && unknownLabels.includes(of))
+    throw new Unclear(
+      of === "namespace"
+        ? `labels of namespace ${namespace} are not known`
+        : `a service account in ${namespace} is not known`,
+    );
+  return value;
+}
 
 /** A rule with only ports matches every peer; one with an empty list of peers matches none. Throws where it cannot be known. */
 export function peersMatch(
@@ -256,7 +278,7 @@ function kubernetesPeer(
   const inNamespace =
     (namespaceSelector ?? undefined) === undefined
       ? peer.namespace === policy.namespace
-      : labelsMatch(namespaceSelector as Selector, (key) => peer.namespaceLabels[key]);
+      : labelsMatch(namespaceSelector as Selector, (key) => labelOfNamespace(peer, key));
   return (
     inNamespace &&
     // Then Cilium writes the cluster's name over an empty label.

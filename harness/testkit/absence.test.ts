@@ -50,12 +50,17 @@ describe("a denial", () => {
     from: "east/client",
     to: `west/server (10.2.0.5:${port}/http)`,
   });
-  const judged = (during: Reply) => {
+  const judged = (during: Reply, { lateMs = 0, closesForGood = false } = {}) => {
     let isDenied = false;
-    const cluster = clusterThat((target, i, isWatch) => {
-      const outcome = isDenied && target.port === closedPort ? "timeout" : "ok";
-      return { outcome, ...(isWatch ? during(target, i, isWatch) : {}) };
-    });
+    let isWatched = false;
+    const cluster = clusterThat(
+      (target, i, isWatch) => {
+        isWatched ||= isWatch;
+        const isClosed = target.port === closedPort ? isDenied : closesForGood && isWatched && !isWatch;
+        return { outcome: isClosed ? "timeout" : "ok", ...(isWatch ? during(target, i, isWatch) : {}) };
+      },
+      (sentMs) => (sentMs > 2000 && sentMs < 2300 ? lateMs : 0),
+    );
     return judgeDenial(
       [flowOf(cluster, closedPort)],
       {
@@ -67,7 +72,7 @@ describe("a denial", () => {
         },
         open: [flowOf(cluster, openPort)],
       },
-      asking,
+      { ...asking, within: { ...asking.within, withinMs: 500 } },
     );
   };
 
@@ -85,6 +90,12 @@ describe("a denial", () => {
         /^east\/client -> west\/server \(10\.2\.0\.5:81\/http\).*3 of 22 requests were not answered/,
       ),
     ]);
+  });
+
+  test("is unknown if a late prober lost requests on the other flow, unless it stays closed", async () => {
+    const lost: Reply = ({ port }, i) => (port === openPort && i > 15 ? { outcome: "timeout" } : {});
+    expect((await judged(lost, { lateMs: 600 })).outcome).toBe("unknown");
+    expect((await judged(lost, { lateMs: 600, closesForGood: true })).outcome).toBe("fail");
   });
 
   test("fails if the flow is opened for a moment", async () => {

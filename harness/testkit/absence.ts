@@ -95,6 +95,8 @@ export async function judgeDenial(closed: readonly Flow[], denial: Denial, askin
   const enforced = await enforcedInTime(closed, others, asking);
   if (enforced.outcome !== "pass") return enforced;
   const [during, meanwhile] = await Promise.all([watchDenial(closed, others, asking), denial.meanwhile?.()]);
+  // A flow that was closed for good meanwhile is a failure, however late the probers were.
+  const stillOpen = others.length === 0 ? [] : [await judgeOpen(others, "at the end of the denial", asking)];
   await denial.permit();
   const after = await openOf(closed, "after the denial", asking);
   const judged = combine([
@@ -109,6 +111,7 @@ export async function judgeDenial(closed: readonly Flow[], denial: Denial, askin
     ...others.map((flow, i) =>
       judgeStaysOpen(`${flowName(flow)}, which policy allows`, during.open[i] ?? [], during.late),
     ),
+    ...stillOpen,
     ...(meanwhile === undefined ? [] : [meanwhile]),
   ]);
   return once(judged);

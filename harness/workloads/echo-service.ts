@@ -3,7 +3,7 @@ import { deploymentReady, hasLoadBalancerIp, noneTerminating, podReady } from "#
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Application } from "#harness/model/application.ts";
 import type { WorkloadSetting } from "#harness/model/setting.ts";
@@ -168,16 +168,15 @@ export class EchoBackends {
   }
 
   /**
-   * Names of the backend pods of some clusters, all of which must be ready. With a deadline it waits for that, because a
+   * Names of the backend pods of some clusters, all of which must be ready. With a signal it waits for that, because a
    * late readiness probe takes a backend away for a moment, and throws `timeout` or `late`; without one, for a look that
    * is repeated anyway, it throws `mesh-not-ready`. The message names the deployment.
    */
-  async allPods(
-    clusters: readonly Cluster[],
-    within?: Pick<EchoOptions, "withinMs" | "signal">,
-  ): Promise<string[]> {
+  async allPods(clusters: readonly Cluster[], waiting?: Pick<EchoOptions, "signal">): Promise<string[]> {
     const names = await Promise.all(
-      clusters.map((c) => (within === undefined ? this.#allPodsNow(c) : this.#awaitAllPods(c, within))),
+      clusters.map((c) =>
+        waiting === undefined ? this.#allPodsNow(c) : this.#awaitAllPods(c, waiting.signal),
+      ),
     );
     return names.flat();
   }
@@ -194,7 +193,7 @@ export class EchoBackends {
     );
   }
 
-  #awaitAllPods(cluster: Cluster, within: Pick<EchoOptions, "withinMs" | "signal">): Promise<string[]> {
+  #awaitAllPods(cluster: Cluster, signal: AbortSignal): Promise<string[]> {
     const deployment = this.deploymentOf(cluster);
     return cluster.kube.until(
       kinds.pod,
@@ -205,7 +204,12 @@ export class EchoBackends {
           ? ready(names)
           : notYet(`${names.length} of ${this.#replicas} ready backends of ${this.namespace}/${deployment}`);
       },
-      { what: `the backends of ${this.namespace}/${deployment} to be ready`, ...within },
+      // Of Kubernetes and the API server alone; no verdict depends on when.
+      {
+        what: `the backends of ${this.namespace}/${deployment} to be ready`,
+        withinMs: preparedWithinMs,
+        signal,
+      },
     );
   }
 

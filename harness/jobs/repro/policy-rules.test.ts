@@ -211,25 +211,59 @@ describe("policyEnforcementMode: always", () => {
   });
 });
 
-test("pods with hostNetwork of the other cluster are not reached by their labels", async () => {
-  const own = (hostNetwork: boolean): object => ({
-    ...{ apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "exporter", namespace: "shop" } },
-    spec: {
-      selector: { matchLabels: { app: "exporter" } },
-      template: {
-        metadata: { labels: { app: "exporter" } },
-        spec: { hostNetwork, containers: [{ name: "e", image: "e", ports: [{ containerPort: 9100 }] }] },
-      },
+const exporter = (hostNetwork: boolean): object => ({
+  ...{ apiVersion: "apps/v1", kind: "DaemonSet", metadata: { name: "exporter", namespace: "shop" } },
+  spec: {
+    selector: { matchLabels: { app: "exporter" } },
+    template: {
+      metadata: { labels: { app: "exporter" } },
+      spec: { hostNetwork, containers: [{ name: "e", image: "e", ports: [{ containerPort: 9100 }] }] },
     },
-  });
+  },
+});
+
+test("pods with hostNetwork of the other cluster are not reached by their labels", async () => {
   const toEndpoints = [{ matchLabels: { app: "exporter", "io.cilium.k8s.policy.cluster": "beta" } }];
   const rule = {
     ...{ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" },
     metadata: { name: "to-exporters", namespace: "shop" },
     spec: { endpointSelector: { matchLabels: { app: "api" } }, egress: [{ toEndpoints }] },
   };
-  expect(await problemsOf({ objects: [api, rule] }, { objects: [own(true)] })).toEqual([
+  expect(await problemsOf({ objects: [api, rule] }, { objects: [exporter(true)] })).toEqual([
     "alpha: CiliumNetworkPolicy shop/to-exporters: selects by labels in spec.egress[0].toEndpoints[0] pods of beta in the network of their nodes (shop/exporter), which have the identity of their node (remote-node) and none of their labels: they are not reached from shop/api of alpha; add a rule beside it with toEntities remote-node, which means every node, or select the nodes by toNodes (Helm value nodeSelectorLabels) [yes]",
   ]);
-  expect(await problemsOf({ objects: [api, rule] }, { objects: [own(false)] })).toEqual([]);
+  expect(await problemsOf({ objects: [api, rule] }, { objects: [exporter(false)] })).toEqual([]);
+});
+
+describe("pods with hostNetwork of the other cluster", () => {
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+  const podSelector = { matchLabels: { app: "exporter", "io.cilium.k8s.policy.cluster": "beta" } };
+  const matchExpressions = [{ key: "team", operator: "NotIn", values: ["edge"] }];
+  const rule = {
+    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+    metadata: { name: "to-exporters", namespace: "shop" },
+    spec: {
+      podSelector: { matchLabels: { app: "api" } },
+      policyTypes: ["Egress"],
+      egress: [{ to: [{ podSelector, namespaceSelector: { matchExpressions } }] }],
+    },
+  };
+  const found = async (ofAlpha: readonly object[], ofBeta: readonly object[]): Promise<string[]> => {
+    const objects = [exporter(true), ...ofBeta];
+    const lines = await problemsOf({ objects: [api, rule, ...ofAlpha] }, { objects });
+    return lines.filter((line) => line.includes("in the network of their nodes"));
+  };
+
+  test("are not judged by labels of a namespace that no file has", async () => {
+    expect(await found([], [])).toEqual([]);
+    expect(await found([], [namespace])).toEqual([expect.stringMatching(/\[yes\]$/)]);
+  });
+
+  test("are perhaps reached where a ClusterNetworkPolicy is given", async () => {
+    const before = {
+      ...{ apiVersion: "policy.networking.k8s.io/v1alpha2", kind: "ClusterNetworkPolicy" },
+      ...{ metadata: { name: "first" }, spec: { tier: "Admin", priority: 1, subject: { namespaces: {} } } },
+    };
+    expect(await found([before], [namespace])).toEqual([expect.stringMatching(/\[perhaps\]$/)]);
+  });
 });

@@ -168,7 +168,7 @@ function policyCluster(
   settings: Settings,
   policies: readonly UserPolicy[],
 ): WithHostPods {
-  const { name, cilium: version, podNetwork, nodeIps } = source;
+  const { name, cilium: version, podNetwork, nodeIps, controlPlanes, workers } = source;
   const local = settings["policy-default-local-cluster"];
   const keeps = labelFilter({ settings, version });
   const running = workloadsOf(source).filter((w) => w.replicas > 0);
@@ -181,10 +181,18 @@ function policyCluster(
     isLocal: local === undefined || local === "" ? isAtLeast(version ?? "0.0.0", "1.19") : local === "true",
     enforcement: enforcementOf(settings),
     pods: podsOf(false),
-    hostPods: podsOf(true),
+    hostPods: podsOf(true).map((pod) => withUnknown(source, pod)),
+    nodeCount: controlPlanes + workers,
+    mayBeOverruled: source.others.some((o) => o.kind === "ClusterNetworkPolicy"),
     ranges: isDrawn(podNetwork) ? { sure: [], likely: podNetwork.all } : { sure: podNetwork.all, likely: [] },
   };
 }
+
+/** A namespace that no file has may have any labels. */
+const withUnknown = ({ namespaces }: SourceCluster, pod: MeshPod): MeshPod =>
+  namespaces.some((n) => n.metadata.name === pod.model.namespace)
+    ? pod
+    : { ...pod, model: { ...pod.model, unknownLabels: ["namespace"] } };
 
 function podOf(source: SourceCluster, workload: Workload, keeps: (key: string) => boolean): MeshPod {
   const { namespace, name, labels, ports, serviceAccount = "default" } = workload;
