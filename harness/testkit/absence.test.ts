@@ -1,40 +1,26 @@
 import { describe, expect, test } from "vitest";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { AskAnswer, AskSpec, AskTarget } from "#harness/model/probe-wire.ts";
+import type { AskAnswer, AskTarget } from "#harness/model/probe-wire.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import type { Flow } from "#harness/workloads/flows.ts";
 import { judgeDenial, judgeServedOnly } from "./absence.ts";
+import { clusterAnswering, exampleFlow } from "./example-prober.ts";
 
 /** The answer to a request, by its place in its list; `isWatch`: it is one of those at an interval. */
 type Reply = (target: AskTarget, i: number, isWatch: boolean) => Partial<AskAnswer>;
 
 /** A cluster of one node, whose prober gets these answers, on its schedule plus `lateMs`. */
 function clusterThat(reply: Reply, lateMs: (sentMs: number) => number = () => 0): Cluster {
-  const kube = {
-    cluster: "east",
-    list: async ({ plural }: { readonly plural: string }) =>
-      plural === "nodes" ? [{ metadata: { name: "node-1" } }] : [prober],
-    exec: async ({ argv }: { readonly argv: readonly string[] }) => {
-      const { asks, everyMs } = JSON.parse(argv[3] ?? "") as AskSpec;
-      const answers = asks.map((target) =>
-        Array.from({ length: target.count }, (_, i) => {
-          const dueMs = i * (everyMs ?? 0);
-          const sentMs = everyMs === undefined ? {} : { sentMs: dueMs + lateMs(dueMs) };
-          const answer = { outcome: "ok", body: "", detail: "", ms: 1, ...sentMs };
-          return { ...answer, ...reply(target, i, everyMs !== undefined) };
-        }),
-      );
-      return { exitCode: 0, stdout: JSON.stringify({ answers }), stderr: "" };
-    },
-  };
-  return { name: "east", kube } as unknown as Cluster;
+  return clusterAnswering(({ asks, everyMs }) =>
+    asks.map((target) =>
+      Array.from({ length: target.count }, (_, i): AskAnswer => {
+        const dueMs = i * (everyMs ?? 0);
+        const sentMs = everyMs === undefined ? {} : { sentMs: dueMs + lateMs(dueMs) };
+        const answer: AskAnswer = { outcome: "ok", body: "", detail: "", ms: 1, ...sentMs };
+        return { ...answer, ...reply(target, i, everyMs !== undefined) };
+      }),
+    ),
+  );
 }
-
-const prober = {
-  metadata: { name: "prober", uid: "1" },
-  spec: { nodeName: "node-1" },
-  status: { podIP: "10.1.0.7", conditions: [{ type: "Ready", status: "True" }] },
-};
 
 const signal = AbortSignal.timeout(60_000);
 const asking = { timeoutMs: 2000, within: { withinMs: 5000, signal } };
@@ -42,14 +28,6 @@ const asking = { timeoutMs: 2000, within: { withinMs: 5000, signal } };
 describe("a denial", () => {
   const closedPort = 80;
   const openPort = 81;
-  const flowOf = (cluster: Cluster, port: number): Flow => ({
-    client: { cluster, namespace: "n", pod: "client" },
-    protocol: "http",
-    host: "10.2.0.5",
-    port,
-    from: "east/client",
-    to: `west/server (10.2.0.5:${port}/http)`,
-  });
   const judged = (during: Reply, { lateMs = 0, closesForGood = false } = {}) => {
     let isDenied = false;
     let isWatched = false;
@@ -62,7 +40,7 @@ describe("a denial", () => {
       (sentMs) => (sentMs > 2000 && sentMs < 2300 ? lateMs : 0),
     );
     return judgeDenial(
-      [flowOf(cluster, closedPort)],
+      [exampleFlow(cluster, closedPort)],
       {
         deny: async () => {
           isDenied = true;
@@ -70,7 +48,7 @@ describe("a denial", () => {
         permit: async () => {
           isDenied = false;
         },
-        open: [flowOf(cluster, openPort)],
+        open: [exampleFlow(cluster, openPort)],
       },
       { ...asking, within: { ...asking.within, withinMs: 500 } },
     );

@@ -1,44 +1,31 @@
 import { expect, test } from "vitest";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { absence } from "#harness/judge/absence.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { budgetsSchema } from "#harness/model/budgets.ts";
-import type { AskSpec } from "#harness/model/probe-wire.ts";
+import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { judgeAnsweredInTime } from "./answered-by.ts";
+import { clusterAnswering } from "./example-prober.ts";
 import { judgeSharesInTime } from "./shares-in-time.ts";
 import { Within } from "./within.ts";
 
 const budgets = budgetsSchema.parse({});
 const kit = { budgets, within: new Within(budgets, AbortSignal.timeout(60_000)) };
 
-const prober = {
-  metadata: { name: "prober", uid: "1" },
-  spec: { nodeName: "node-1" },
-  status: { podIP: "10.1.0.7", conditions: [{ type: "Ready", status: "True" }] },
-};
-
 /** A cluster of one node, whose requests are answered by `bodyOf`, by their number since the beginning. */
 function clientOf(bodyOf: (i: number) => string) {
   const counts: number[] = [];
   let sent = 0;
-  const kube = {
-    cluster: "east",
-    list: async ({ plural }: { readonly plural: string }) =>
-      plural === "nodes" ? [{ metadata: { name: "node-1" } }] : [prober],
-    exec: async ({ argv }: { readonly argv: readonly string[] }) => {
-      const { asks } = JSON.parse(argv[3] ?? "") as AskSpec;
-      const answers = asks.map(({ count }) => {
-        counts.push(count);
-        return Array.from({ length: count }, () => {
-          const body = bodyOf(sent);
-          sent += 1;
-          return { outcome: body === "" ? "timeout" : "ok", body, detail: "", ms: 1 };
-        });
+  const from = clusterAnswering(({ asks }) =>
+    asks.map(({ count }) => {
+      counts.push(count);
+      return Array.from({ length: count }, (): AskAnswer => {
+        const body = bodyOf(sent);
+        sent += 1;
+        return { outcome: body === "" ? "timeout" : "ok", body, detail: "", ms: 1 };
       });
-      return { exitCode: 0, stdout: JSON.stringify({ answers }), stderr: "" };
-    },
-  };
-  return { from: { name: "east", kube } as unknown as Cluster, counts };
+    }),
+  );
+  return { from, counts };
 }
 
 const names = ["pod-a", "pod-b"];

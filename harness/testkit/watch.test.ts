@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { joinedWatch, unwatchedMs } from "#harness/judge/absence.ts";
 import type { AskAnswer, AskSpec, AskTarget } from "#harness/model/probe-wire.ts";
 import type { Flow } from "#harness/workloads/flows.ts";
+import { clusterAnswering, exampleFlow } from "./example-prober.ts";
 import { paced, watchClosed, watchDenial, watchInParts, watchServed } from "./watch.ts";
 
 type Sent = AskAnswer & { readonly sentMs: number };
@@ -72,24 +72,11 @@ describe("a watch", () => {
 /** The flows of a client whose prober answers in this way; `round` counts the programs that it was started for. */
 function flowsThat(reply: (target: AskTarget, spec: AskSpec, round: number) => readonly AskAnswer[]) {
   let round = 0;
-  const kube = {
-    cluster: "east",
-    exec: async ({ argv }: { readonly argv: readonly string[] }) => {
-      const spec = JSON.parse(argv[3] ?? "") as AskSpec;
-      round += 1;
-      const answers = spec.asks.map((target) => reply(target, spec, round));
-      return { exitCode: 0, stdout: JSON.stringify({ answers }), stderr: "" };
-    },
-  };
-  const cluster = { name: "east", kube } as unknown as Cluster;
-  return (port: number): Flow => ({
-    client: { cluster, namespace: "n", pod: "client" },
-    protocol: "http",
-    host: "10.2.0.5",
-    port,
-    from: "east/client",
-    to: `west/server (10.2.0.5:${port}/http)`,
+  const cluster = clusterAnswering((spec) => {
+    round += 1;
+    return spec.asks.map((target) => reply(target, spec, round));
   });
+  return (port: number): Flow => exampleFlow(cluster, port);
 }
 
 const asking = { timeoutMs: 2000, within: { withinMs: 10_000, signal: AbortSignal.timeout(60_000) } };
