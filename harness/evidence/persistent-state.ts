@@ -12,8 +12,9 @@ export async function persistentState(
   namespace: string,
   signal: AbortSignal,
 ): Promise<PersistentState> {
-  const [endpoints, services, policies, agents] = await Promise.all([
+  const [endpoints, identities, services, policies, agents] = await Promise.all([
     cluster.kube.list(kinds.ciliumEndpoint, namespace),
+    cluster.kube.list(kinds.ciliumIdentity),
     cluster.kube.list(kinds.service, namespace),
     cluster.kube.list(kinds.ciliumNetworkPolicy, namespace),
     agentsOf(cluster, signal),
@@ -34,6 +35,7 @@ export async function persistentState(
     Object.fromEntries(objects.map((o) => [o.metadata.name, String(read(o) ?? "none")]));
   return {
     identities: of(endpoints, (e) => e.status?.identity?.id),
+    twins: twinsOf(identities),
     endpoints: of(endpoints, (e) => e.status?.id),
     backends,
     policies: of(
@@ -44,4 +46,19 @@ export async function persistentState(
         )?.status,
     ),
   };
+}
+
+/** Of CiliumIdentities: those that have twins. */
+export function twinsOf(identities: readonly KubeObject[]): Record<string, string[]> {
+  const labelsOf = (identity: KubeObject): string => {
+    const labels = (identity["security-labels"] ?? {}) as Readonly<Record<string, string>>;
+    return JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  const alike = Map.groupBy(identities, labelsOf);
+  return Object.fromEntries(
+    [...alike.values()].flatMap((same) => {
+      const ids = same.map((i) => i.metadata.name).toSorted();
+      return ids.length < 2 ? [] : ids.map((id) => [id, ids.filter((other) => other !== id)] as const);
+    }),
+  );
 }

@@ -241,6 +241,7 @@ describe("suites, disturbances and cycles", () => {
 test("persistent state is compared by name, and missing entries are reported", () => {
   const before = {
     identities: { a: "1", b: "2" },
+    twins: {},
     endpoints: { a: "7" },
     backends: { "s:80/TCP on n": "10.0.0.1:80" },
     policies: { p: "True" },
@@ -254,7 +255,13 @@ test("persistent state is compared by name, and missing entries are reported", (
 });
 
 test("incomplete persistent state is reported before the upgrade", () => {
-  const state = { identities: { a: "1" }, endpoints: { a: "none" }, backends: { s: "" }, policies: {} };
+  const state = {
+    identities: { a: "1" },
+    twins: {},
+    endpoints: { a: "none" },
+    backends: { s: "" },
+    policies: {},
+  };
   expect(unsettled(state)).toEqual([
     "endpoint id of pod a: none",
     "backends of s: none",

@@ -1,15 +1,19 @@
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 
-const nouns: Readonly<Record<keyof PersistentState, string>> = {
+type Part = Exclude<keyof PersistentState, "twins">;
+
+const nouns: Readonly<Record<Part, string>> = {
   identities: "identity of pod",
   endpoints: "endpoint id of pod",
   backends: "backends of",
   policies: "status of policy",
 };
 
+const parts = Object.keys(nouns) as Part[];
+
 /** Missing entries: incomplete state cannot show that it persists. */
 export function unsettled(state: PersistentState): string[] {
-  return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) => {
+  return parts.flatMap((part) => {
     const entries = Object.entries(state[part]);
     const open = entries.filter(([, value]) => value === "" || value === "none" || value === "False");
     return entries.length === 0
@@ -18,12 +22,19 @@ export function unsettled(state: PersistentState): string[] {
   });
 }
 
-/** Differences, one line each. */
+/**
+ * Differences, one line each. Of identities with the same labels an agent that starts again takes the one that was created
+ * first, at random where they are of one second (`crdBackend.get`, pkg/k8s/identitybackend/identity.go@1.19.7): policies
+ * know labels, so that is no difference.
+ */
 export function changesOf(cluster: string, before: PersistentState, after: PersistentState): string[] {
-  return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) =>
+  return parts.flatMap((part) =>
     Object.entries(before[part]).flatMap(([name, was]) => {
       const is = after[part][name];
-      return is === was ? [] : [`${cluster}: ${nouns[part]} ${name} was ${was}, is ${is ?? "gone"}`];
+      const isTwin = part === "identities" && is !== undefined && before.twins[was]?.includes(is) === true;
+      return is === was || isTwin
+        ? []
+        : [`${cluster}: ${nouns[part]} ${name} was ${was}, is ${is ?? "gone"}`];
     }),
   );
 }

@@ -6,6 +6,8 @@ const byName = z.record(z.string(), z.string());
 const persistentStateSchema = z.strictObject({
   /** Pod to its security identity. */
   identities: byName,
+  /** Security identity to the others with the same labels: agents that meet new labels at once allocate one each. */
+  twins: z.record(z.string(), z.array(z.string())),
   /** Pod to its endpoint's id on its node. */
   endpoints: byName,
   /** Service in an agent's BPF map to its backends. */
