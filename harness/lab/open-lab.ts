@@ -4,6 +4,7 @@ import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
+import { removeOutsideClients } from "#harness/platform/containers.ts";
 import { reportInterrupted } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { killOrphans, markChildren } from "#harness/state/processes.ts";
@@ -30,8 +31,8 @@ export async function workOn(lab: string): Promise<LabState> {
 }
 
 /**
- * Removes namespaces left by killed suites, and reports them. Call it under the lab's lock. Others may use external
- * clusters too, so there it removes only those of this run.
+ * Removes namespaces, and containers beside the clusters, left by killed commands, and reports them. Call it under the
+ * lab's lock. Others may use external clusters too, so there it removes only namespaces of this run.
  */
 export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const { plan, runId } = mesh.state;
@@ -43,8 +44,10 @@ export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): 
       return left;
     }),
   );
-  const names = [...new Set(removed.flat())].sort();
-  if (names.length > 0) say(`removed leftovers of an earlier command: namespace ${names.join(", ")}`);
+  const names = [...new Set(removed.flat())].sort().map((name) => `namespace ${name}`);
+  const clients = await removeOutsideClients(plan.lab);
+  const left = [...names, ...(clients > 0 ? [`${clients} containers outside the clusters`] : [])];
+  if (left.length > 0) say(`removed leftovers of an earlier command: ${left.join(", ")}`);
 }
 
 /** Heals faults left by a killed command or a failed healing, and reports them. */

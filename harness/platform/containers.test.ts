@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { startOutsideClient, startRouter } from "./containers.ts";
+import { removeOutsideClients, startOutsideClient, startRouter } from "./containers.ts";
 import { ensureNetwork } from "./docker.ts";
 import { currentOwner, labLabels } from "./owner.ts";
 
@@ -56,9 +56,14 @@ test("the router of another owner's lab of the same name is not used, and not re
   expect(made).toEqual([{ ...labLabels("seed"), "io.meshproof.router": "seed" }]);
 });
 
-test("a client outside the clusters has its owner's labels", async () => {
+test("a client outside the clusters has its owner's labels, by which a later command removes it", async () => {
   await startOutsideClient("seed", ["a"], "image");
-  expect(made).toMatchObject([{ "io.meshproof.owner": currentOwner().id }]);
+  expect(made).toMatchObject([{ "io.meshproof.owner": currentOwner().id, "io.meshproof.client": "seed" }]);
+  expect(await removeOutsideClients("seed")).toBe(0);
+  const [listed] = ran.filter((argv) => argv[0] === "ps").map((argv) => argv.join(" "));
+  for (const [key, value] of Object.entries(made[0] ?? {}))
+    if (key !== "io.meshproof.state-folder") expect(listed).toContain(`label=${key}=${value}`);
+  expect(ran.filter((argv) => argv[0] === "rm")).toEqual([]);
 });
 
 test("a network of another owner with the lab's name is refused", async () => {

@@ -53,13 +53,22 @@ export async function startRouter(lab: string, networks: readonly string[], imag
   return router;
 }
 
+const clientLabel = "io.meshproof.client";
+
+/** Removes the clients outside the clusters that killed commands left, and counts them. Call it under the lab's lock. */
+export async function removeOutsideClients(lab: string): Promise<number> {
+  const left = await listByLabels("container", [`${clientLabel}=${lab}`, ...labFilters(lab)]);
+  await removeContainers(left);
+  return left.length;
+}
+
 /** A client on the lab's networks outside every cluster. */
 export async function startOutsideClient(
   lab: string,
   networks: readonly string[],
   proberImage: string,
 ): Promise<{ readonly id: string } & AsyncDisposable> {
-  const container = await startBeside(lab, networks, proberImage);
+  const container = await startBeside(lab, networks, proberImage, { [clientLabel]: lab });
   // Eight times a node's weight, so that the client does not wait for the processes that it measures.
   await command("docker", ["update", "--cpu-shares", "8192", container.getId()]);
   return {
