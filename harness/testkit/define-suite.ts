@@ -3,7 +3,10 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Requirement } from "./capabilities.ts";
 import type { EchoNeed, SuiteFixtures, TestFixtures } from "./fixture-types.ts";
 
-/** `core`: on every lab. `lab`: if the lab file or the command names it. `long`: only if the command names it. */
+/**
+ * `core`: on every lab. `lab`: if the lab file or the command names it. `long`: only if the command names it, or its
+ * tag `extended`. A `lab` suite tagged `extended` also needs one of these two.
+ */
 export type When = "core" | "lab" | "long";
 
 /** Description of a suite in lists and reports. */

@@ -74,7 +74,11 @@ export const scenarioContextOf = ({
   signal,
 });
 
-/** Defines a scenario's tests, one per repetition and direction. Skips those that the run's series already contains. */
+/**
+ * Defines a scenario's tests, one per repetition and direction. Skips those that the run's series already contains. The
+ * links of the chain are read on the client's node, and all times are of one clock, so nodes of other machines are
+ * `unsupported`.
+ */
 export function scenarioTests<S>(
   { pairs, repeat: repeats, test }: SuiteKit<S>,
   scenario: Scenario,
@@ -91,6 +95,7 @@ export function scenarioTests<S>(
       test(`${pair.name} > ${titleOf(scenario)}, and back${count}`, {
         timeoutMs: scenarioMs,
         ...info,
+        requires: ["localNodes", ...(info.requires ?? [])],
       }, async ({
         mesh,
         budgets,

@@ -57,6 +57,16 @@ test("every long suite is extended, and the default run's recorded durations are
   expect(names.reduce((sum, name) => sum + durationOf(name), 0)).toBeLessThanOrEqual(12 * 60_000);
 });
 
+test("tests that measure a failover are unsupported on nodes of other machines, whose clock and agents nobody reads", () => {
+  const measuring = all.filter((s) => s.info.name.startsWith("failover"));
+  expect(measuring.length).toBeGreaterThan(5);
+  for (const { info, tests } of measuring)
+    for (const t of tests({ clusters: ["east", "west"] }))
+      expect([...(info.requires ?? []), ...(t.requires ?? [])], `${info.name} > ${t.title}`).toContain(
+        "localNodes",
+      );
+});
+
 test("titles contain the clusters' names, each pair in both orders", () => {
   const titles = listTests(all, ["a", "b", "c"]).get("pod-to-pod");
   expect(titles).toHaveLength(18);
