@@ -3,7 +3,7 @@ import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { apiserverPods, ciliumNamespace, known, nameOf, unseenPeers } from "./parts.ts";
+import { apiserverPods, ciliumNamespace, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, inCluster, operator, patch, restart } from "./repairs.ts";
 
 /** Cluster names, ids and CIDRs, as a mesh requires them (Cilium's "Setting up Cluster Mesh"). */
@@ -236,6 +236,13 @@ function rightCidr(cluster: ClusterSnapshot, name: string): string | undefined {
   return `its Node has ${node.podCidr}: ${inCluster(command, cluster)}`;
 }
 
+/** With `ipam: multi-pool` the CIDRs of nodes are parts of CiliumPodIPPools, and only the one that holds this is wrong. */
+function ofPool(cluster: ClusterSnapshot, cidr: string): string | undefined {
+  if (settingOf(cluster, "ipam") !== "multi-pool") return undefined;
+  const look = inCluster(kubectl("", "get", "ciliumpodippools", "-o", "yaml"), cluster);
+  return `pod CIDRs of meshed clusters must not overlap; see which CiliumPodIPPool holds ${cidr}: ${look}; let its pods use a pool with CIDRs that no cluster has, and delete it when no pod has an address of it`;
+}
+
 /** Pod CIDRs must be disjoint across all nodes of all clusters. */
 function cidrs(mesh: MeshSnapshot): Finding[] {
   const all = mesh.clusters.flatMap((cluster) =>
@@ -260,6 +267,8 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
           next:
             rightCidr(b.cluster, b.node) ??
             rightCidr(a.cluster, a.node) ??
+            ofPool(b.cluster, b.cidr.text) ??
+            ofPool(a.cluster, a.cidr.text) ??
             "pod CIDRs of meshed clusters must not overlap",
         }),
       ),

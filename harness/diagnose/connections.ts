@@ -6,9 +6,11 @@ import { announcements } from "./announcements.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { renewal } from "./certificates.ts";
 import { orGone } from "./lost-peers.ts";
+import { missingFile } from "./missing-certificates.ts";
 import { misaddressedNodes } from "./node-addresses.ts";
 import { nodePorts } from "./node-ports.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { peerAddresses } from "./peer-addresses.ts";
 import { inCluster } from "./repairs.ts";
 import { sourceRanges } from "./source-ranges.ts";
 import { type Unsynchronised, unsynchronised } from "./synchronisation.ts";
@@ -46,6 +48,8 @@ export function connections(mesh: MeshSnapshot): Finding[] {
           continue;
         }
         const trouble = remote.ready ? undefined : troubles.find((t) => t.peer === remote.name);
+        // Of all agents at once, before.
+        if (trouble !== undefined && missingFile(trouble.step) !== undefined) continue;
         const cause = trouble === undefined ? undefined : causeOf(trouble, { who, mesh, cluster });
         const why = cause === undefined || cause.why === "" ? "" : ` (${cause.why})`;
         const isTls = cause !== undefined && cause.id !== "peer-unreachable";
@@ -112,6 +116,7 @@ function kvstoreMeshes({ mesh, cluster, say }: Sayer): void {
   for (const [trouble, pods] of firstTroubles(cluster)) {
     const { peer, step } = trouble;
     for (const pod of pods) reported.add(keyOf(peer, pod));
+    if (missingFile(step) !== undefined) continue;
     const { who, others, next: ofReplica } = replicasOf(cluster, peer, pods);
     const { id, why, next } = causeOf(trouble, { who, mesh, cluster });
     say(
@@ -288,6 +293,8 @@ function unansweredBy(
   peer: ClusterSnapshot | undefined,
 ): string | undefined {
   const isPeers = (f: Finding): boolean => f.severity === "broken" && f.cluster === peer?.name;
+  if (peerAddresses(mesh).some((f) => isPeers(f) && f.id === "apiserver-without-address"))
+    return `the load balancer of clustermesh-apiserver of ${peer?.name}`;
   if (announcements(mesh).some(isPeers)) return `the announcement of clustermesh-apiserver of ${peer?.name}`;
   if (nodePorts(mesh).some(isPeers)) return `the NodePort of clustermesh-apiserver of ${peer?.name}`;
   return sourceRanges(mesh).some((f) => isPeers(f) && f.subject.endsWith(` for ${cluster.name}`))

@@ -19,10 +19,13 @@ import { cutOffNodes, health } from "./health.ts";
 import { heldState } from "./held-state.ts";
 import { hostPolicies } from "./host-policies.ts";
 import { knownDefects } from "./known-defects.ts";
+import { kubeProxyServices } from "./kube-proxy-services.ts";
 import { leftAloneServices } from "./left-alone-services.ts";
 import { leftovers } from "./leftovers.ts";
 import { loggedRefusals } from "./logged-refusals.ts";
 import { lostPeers } from "./lost-peers.ts";
+import { missingCertificates } from "./missing-certificates.ts";
+import { mutualAuthentication } from "./mutual-authentication.ts";
 import { namespaceLabelPolicies } from "./namespace-label-policies.ts";
 import { namespaces } from "./namespaces.ts";
 import { neighbours } from "./neighbours.ts";
@@ -97,6 +100,7 @@ export const layers: readonly Layer[] = [
   sourceRanges,
   shutOff,
   hostPolicies,
+  missingCertificates,
   certificates,
   certificateUsers,
   lostPeers,
@@ -110,6 +114,7 @@ export const layers: readonly Layer[] = [
   headlessServices,
   uncreatedPods,
   services,
+  kubeProxyServices,
   serviceDefinitions,
   sharedDnsServices,
   podStarts,
@@ -118,6 +123,7 @@ export const layers: readonly Layer[] = [
   loggedRefusals,
   ownClusterPolicies,
   deniedClusters,
+  mutualAuthentication,
   namespaceLabelPolicies,
   health,
   controllers,

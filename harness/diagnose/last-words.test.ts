@@ -53,3 +53,37 @@ test("without its last words, or settings in them, its log is shown", () => {
     [expect.stringMatching(/no space left on device$/), log],
   ]);
 });
+
+test("a panic is a defect of Cilium, of an operator too; what it was in is switched off", () => {
+  const name = "cilium-operator-78c484dd8d-mlf8n";
+  const ended = (said: string) =>
+    causesOf(
+      meshWith(
+        {},
+        {
+          pods: ok([
+            ...others,
+            pod({
+              ...{ namespace: "kube-system", name, node: "node-2", ready: false, hostNetwork: true },
+              labels: { "io.cilium/app": "operator" },
+              containers: [
+                {
+                  ...{ name: "cilium-operator", ready: false, restarts: 9, trouble: "CrashLoopBackOff" },
+                  ended: { reason: "Error", code: 2 },
+                },
+              ],
+            }),
+          ]),
+          crashes: ok([{ pod: name, logged: [{ kind: "fatal" as const, name: "", text: said, times: 1 }] }]),
+        },
+      ),
+    ).find((f) => f.id === "container-not-ready");
+  const slices = "panic: nil pointer (in pkg/clustermesh/endpointslicesync)";
+  expect(ended(slices)).toMatchObject({
+    message: expect.stringMatching(/exit code 2: panic: nil pointer \(in pkg\/clustermesh\//),
+    next: expect.stringMatching(
+      /^a panic is a defect of Cilium 1\.19\.4: .*; until then, do without: helm .*enableEndpointSliceSynchronization=false; its trace, .*: kubectl .* --previous$/,
+    ),
+  });
+  expect(ended("panic: close of closed channel")?.next).not.toContain("helm");
+});

@@ -2,6 +2,7 @@ import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { type BalancerFailure, balancerFailure } from "./balancer-failures.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, nameOf, pathTo, wholeConfig } from "./parts.ts";
 import { agents, apiserver, helmUpgrade, restart } from "./repairs.ts";
@@ -17,7 +18,7 @@ export function peerAddresses(mesh: MeshSnapshot): Finding[] {
       if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
       const contacted = { contact, peer, apiserver };
       return [
-        ...wrongPort(cluster, contact, apiserver),
+        ...wrongPort(cluster, contacted),
         ...wrongAddress(cluster, contacted),
         ...withoutAddress(cluster, contacted),
       ];
@@ -93,9 +94,13 @@ function ownAddress(cluster: ClusterSnapshot, contact: Contact): Finding[] {
 const corrected = (cluster: ClusterSnapshot, what: string, value: string): string =>
   `set ${what} in clustermesh.config.clusters of ${cluster.name} to ${value}, unless it is already; ${helmUpgrade(cluster)}; ${restart(cluster, apiserver, agents)}; or use \`cilium clustermesh connect\`, which finds it anew`;
 
-function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: ServiceState): Finding[] {
-  const { outerPorts: listens = [], type } = apiserver;
-  if (listens.length === 0 || contact.ports.some((p) => listens.includes(p))) return [];
+function wrongPort(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
+  const { outerPorts = [], type } = apiserver;
+  const pending = pendingOf(peer, apiserver);
+  if (pending?.failure !== undefined) return [];
+  // Without an address, nobody reaches a load balancer at its own port.
+  const listens = pending?.nodePorts ?? outerPorts;
+  if (listens.length === 0 || contact.ports.some((p) => outerPorts.includes(p))) return [];
   return [
     findingOf("peer-port", {
       cluster: cluster.name,
@@ -116,15 +121,36 @@ interface Contacted {
 const apiserverPort = 2379;
 const excluded = "node.kubernetes.io/exclude-from-external-load-balancers";
 
-/** Nothing assigned it one. Cilium's Node IPAM takes addresses of nodes, without those that have a label (cilium#38793). */
-function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
+/** A load balancer that nothing has given an address. */
+interface Pending {
+  readonly nodePorts: readonly number[];
+  readonly failure: BalancerFailure | undefined;
+}
+
+function pendingOf(peer: ClusterSnapshot, apiserver: ServiceState): Pending | undefined {
   const isPending = apiserver.type === "LoadBalancer" && apiserver.loadBalancerIp === "";
   // By a host name, by nodes or by an address that somebody gave, a peer may be reached all the same.
   const own = new Set([apiserver.clusterIp, ...(apiserver.clusterIps ?? [])]);
   const isNamed =
     apiserver.loadBalancerName !== undefined || (apiserver.addresses ?? []).some((ip) => !own.has(ip));
-  const isAtPort = contact.ports.includes(apiserverPort);
-  if (!isPending || isNamed || !isAtPort) return [];
+  if (!isPending || isNamed) return undefined;
+  const ports = [apiserverPort, ...(apiserver.ports ?? []).map((p) => p.port)];
+  return {
+    nodePorts: (apiserver.outerPorts ?? []).filter((p) => !ports.includes(p)),
+    failure: balancerFailure(peer, apiserver),
+  };
+}
+
+/** Nothing assigned it one. Cilium's Node IPAM takes addresses of nodes, without those that have a label (cilium#38793). */
+function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: Contacted): Finding[] {
+  const pending = pendingOf(peer, apiserver);
+  if (pending === undefined) return [];
+  const { outerPorts = [apiserverPort, ...contact.ports] } = apiserver;
+  const { failure, nodePorts } = pending;
+  // At a port that it no longer has, it was another service before; at a node port it is reached.
+  const isOutdated =
+    !contact.ports.some((p) => outerPorts.includes(p)) && (failure !== undefined || nodePorts.length === 0);
+  if (!contact.ports.includes(apiserverPort) && !isOutdated) return [];
   const nodes = known(peer.nodes);
   const isByNodes = wholeConfig(peer)?.["default-lb-service-ipam"] === "nodeipam";
   const isExcluded = isByNodes && nodes.length > 0 && nodes.every((n) => n.labels?.[excluded] !== undefined);
@@ -134,10 +160,13 @@ function withoutAddress(cluster: ClusterSnapshot, { contact, peer, apiserver }: 
         nodes.map((n) => n.name),
         3,
       )} have the label ${excluded}`
-    : "";
+    : failure === undefined
+      ? ""
+      : `: ${failure.text}`;
   const next = isExcluded
     ? shellQuote(["kubectl", "label", `node/${nodes.at(-1)?.name}`, `${excluded}-`])
-    : `see what should assign it: ${shellQuote(["kubectl", "-n", apiserver.namespace, "describe", `service/${apiserver.name}`])}, then Cilium's pools (kubectl get ciliumloadbalancerippools) or the provider's controller`;
+    : (failure?.next ??
+      `see what should assign it: ${shellQuote(["kubectl", "-n", apiserver.namespace, "describe", `service/${apiserver.name}`])}, then Cilium's pools (kubectl get ciliumloadbalancerippools) or the provider's controller`);
   return [
     findingOf("apiserver-without-address", {
       cluster: peer.name,

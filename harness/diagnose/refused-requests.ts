@@ -35,6 +35,7 @@ const kinds: Readonly<Record<Exclude<Refusal["kind"], "terminating">, Say>> = {
   quota: exceededQuota,
   conversion: failedConversion,
   "kvstore-full": fullKvstore,
+  "crd-missing": exportsNothing,
 };
 
 const severityOf = (refused: readonly Refused[]): Finding["severity"] =>
@@ -126,6 +127,21 @@ function fullKvstore(cluster: ClusterSnapshot, _name: string, refused: readonly 
     next: isMeshs
       ? `start it empty, because it is filled again from the API server and the peers: ${anew}; if it fills again, look for objects that change all the time, or raise its --quota-backend-bytes`
       : "compact and defragment that etcd, then `etcdctl alarm disarm`; raise its --quota-backend-bytes if it fills again; to restart Cilium does not help",
+  });
+}
+
+/** Its marker that all is written is there all the same, so peers take it that nothing is exported. */
+function exportsNothing(cluster: ClusterSnapshot, name: string, refused: readonly Refused[]): Finding {
+  const held = cluster.serviceExports;
+  const isUsed = held?.ok !== true || held.value.length > 0;
+  const pods = shortList([...new Set(refused.flatMap((r) => r.pod ?? []))], 3);
+  const crds = ["serviceexports", "serviceimports"].map((crd) => `crd/${crd}.multicluster.x-k8s.io`);
+  return findingOf("service-exports-off", {
+    severity: isUsed ? "broken" : "suspect",
+    cluster: cluster.name,
+    subject: `ServiceExports of ${cluster.name}`,
+    message: `clustermesh-apiserver of ${cluster.name} (${pods}) exports no ServiceExport: when it started, CRD ${name} ${refused[0]?.refusal.why ?? "was missing"}, and it does not look again; peers remove what they had imported`,
+    next: `see that the CRDs are there: ${kubectl("", "get", ...crds)}; then ${restart(cluster, apiserver)}; Cilium 1.20.1 looks again by itself`,
   });
 }
 

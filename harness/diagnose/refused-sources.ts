@@ -71,6 +71,10 @@ function byLogs(cluster: ClusterSnapshot): Refused[] {
     if (refusal === undefined) return [];
     const { container, atMs, times } = request;
     const pods = podsOf(cluster, request);
+    const ofPod = pods[0]?.name ?? request.pod ?? cluster.name;
+    // Said once when it starts, and true as long as it runs: a log is of the container that runs now.
+    if (refusal.kind === "crd-missing")
+      return [{ refusal, pod: ofPod, who: `container ${container} of ${ofPod}`, isBroken: true }];
     const down = pods.find((p) => p.containers.some((c) => c.name === container && !c.ready));
     const isRecent = nowMs !== undefined && atMs !== undefined && nowMs - atMs <= recentMs;
     // It had the right again, or the webhook answered, before the pod became ready.

@@ -204,6 +204,10 @@ test("a CiliumNode gets back the address and the pod CIDR of its Node", () => {
   expect(repairs(meshWith({}, { ...kubernetes, ...half }), "pod-cidr-overlap")).toEqual([
     `west: kubectl patch ciliumnode/node-2 --type merge -p '{"spec":{"ipam":{"podCIDRs":["10.2.0.0/24"]}}}'`,
   ]);
+  const pools = { ...withSettings(west, { ipam: "multi-pool" }), ...half };
+  expect(causesOf(meshWith({}, pools)).find((f) => f.id === "pod-cidr-overlap")?.next).toContain(
+    "which CiliumPodIPPool holds 10.1.0.128/25: kubectl get ciliumpodippools -o yaml in west; ",
+  );
   // Where Cilium assigns the CIDRs, the Node's are not used.
   expect(repairs(meshWith({}, half), "pod-cidr-overlap")).toEqual([]);
 });

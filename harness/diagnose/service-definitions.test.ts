@@ -64,6 +64,14 @@ test("a mark among the labels is read by nobody", () => {
   ]);
 });
 
+test("names in DNS have no backends that could be shared", () => {
+  const named = service({ annotations: {}, type: "ExternalName" });
+  const own = service({ annotations: {} });
+  expect(between([named], [named])).toEqual([]);
+  expect(between([named], [own])).toEqual([]);
+  expect(between([own], [own])).toEqual([expect.stringContaining("service-global-nowhere")]);
+});
+
 test("an affinity that older versions do not understand leaves remote backends out", () => {
   const one = service({
     annotations: { "service.cilium.io/global": "true", "service.cilium.io/affinity": "nearest" },

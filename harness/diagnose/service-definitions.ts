@@ -198,13 +198,15 @@ function marks(
         withoutAny(side, globals),
       ),
     );
-  if (globals.length === 0 && !exported)
+  // A service of type ExternalName is a name in DNS, which has no backends to share.
+  const served = sides.filter(({ service }) => service.type !== "ExternalName");
+  if (globals.length === 0 && !exported && served.length > 1)
     found.push(
       say(
         "service-global-nowhere",
-        first,
-        `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
-        `if it should be global: ${sides.map((s) => marked(s, annotation.global)).join("; ")}`,
+        served[0] ?? first,
+        `service ${name} is in ${served.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
+        `if it should be global: ${served.map((s) => marked(s, annotation.global)).join("; ")}`,
       ),
     );
   for (const side of globals)

@@ -3,8 +3,10 @@ import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#har
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { changingAddresses } from "#harness/semantics/apart.ts";
 import { isHeadless } from "#harness/semantics/cluster-objects.ts";
+import { balancerFailure } from "./balancer-failures.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { isDerived, known, kubectl, nameOf, slicesOf, unseenPeers } from "./parts.ts";
+import { peerAddresses } from "./peer-addresses.ts";
 import { nextFor, startCauseOf } from "./pod-start.ts";
 import { lacksTargetPorts } from "./target-ports.ts";
 
@@ -20,6 +22,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   const names = new Set(mesh.clusters.flatMap((c) => known(c.services).map(key)));
   const changing = changingAddresses(mesh);
+  const pending = peerAddresses(mesh).filter((f) => f.id === "apiserver-without-address");
   for (const name of names) {
     const sides = mesh.clusters.flatMap((cluster) => {
       const service = known(cluster.services).find((s) => key(s) === name);
@@ -29,10 +32,17 @@ export function services(mesh: MeshSnapshot): Finding[] {
     const own = sides.flatMap((side) => ownBackends(side, { global, changing }));
     // Then its selector and its pods are right.
     const isExplained = own.length > 0 || sides.some(lacksTargetPorts);
-    found.push(...own, ...(isExplained ? [] : withoutBackend(mesh, name, sides)));
+    found.push(
+      ...own.filter((f) => !isSaid(f, pending)),
+      ...(isExplained ? [] : withoutBackend(mesh, name, sides)),
+    );
   }
   return found;
 }
+
+/** Of clustermesh-apiserver, whom a peer contacts in vain. */
+const isSaid = ({ id, subject }: Finding, pending: readonly Finding[]): boolean =>
+  id === "service-without-address" && pending.some((f) => f.subject === subject);
 
 /** Of the cluster's own EndpointSlices, without those that are mirrored from other clusters. */
 export function readyBackends({ cluster, service }: Side): number | undefined {
@@ -104,11 +114,12 @@ function ownBackends(
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
         withoutBackends({ cluster, service }, ip),
       );
-  if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && assignsLoadBalancerIPs(cluster))
+  const failure = isPending(service) ? balancerFailure(cluster, service) : undefined;
+  if (isPending(service) && (failure !== undefined || assignsLoadBalancerIPs(cluster)))
     say(
       "service-without-address",
-      `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
-      "check the operator and the address pools",
+      `service ${key(service)} of ${cluster.name} has no LoadBalancer address${failure === undefined ? "" : `: ${failure.text}`}`,
+      failure?.next ?? "check the operator and the address pools",
     );
   if (!global || !selects) return found;
   const ready = backends.filter((b) => b.ready && addresses.has(b.ip));
@@ -179,6 +190,10 @@ function notReady(
     nextFor(cluster, stuck.cause, stuck.pod),
   ];
 }
+
+/** A load balancer of a provider may have a host name instead of an address. */
+const isPending = ({ type, loadBalancerIp, loadBalancerName }: ServiceState): boolean =>
+  type === "LoadBalancer" && loadBalancerIp === "" && loadBalancerName === undefined;
 
 /** Whether the cluster assigns LoadBalancer addresses: not if there is neither a pool nor an assigned address. */
 function assignsLoadBalancerIPs({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {

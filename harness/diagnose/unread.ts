@@ -34,7 +34,15 @@ export function unread(mesh: MeshSnapshot): Finding[] {
       ),
     ),
     ...undecidedOf(cluster).map((text) =>
-      say(cluster.name, `exported state of ${cluster.name}`, `it is not known ${text}`),
+      say(
+        cluster.name,
+        `exported state of ${cluster.name}`,
+        `it is not known ${text}`,
+        // The Cilium CLI does not collect them.
+        text.includes(" as ServiceExport:") && cluster.serviceExports?.ok !== true
+          ? "a sysdump holds no ServiceExports: run diagnose on the live mesh, or look at them: kubectl get serviceexports -A"
+          : undefined,
+      ),
     ),
     ...unreadAgents(cluster),
   ]);

@@ -10,8 +10,9 @@ export interface Refusal {
     | "quota"
     | "conversion"
     | "terminating"
-    | "kvstore-full";
-  /** The webhook, policy, quota, kind of object, namespace or kvstore; of `forbidden` the user. */
+    | "kvstore-full"
+    | "crd-missing";
+  /** The webhook, policy, quota, kind of object, CRD, namespace or kvstore; of `forbidden` the user. */
   readonly name: string;
   /** Empty if nothing more is said. */
   readonly why: string;
@@ -112,6 +113,19 @@ const readers: readonly Reader[] = [
     begin: /etcdserver: mvcc: database space exceeded/,
     pattern: /^etcdserver: mvcc: database space exceeded/,
     read: () => ({ name: "etcd", why: "" }),
+  },
+  {
+    // `loop`, pkg/clustermesh/mcsapi/serviceexportsync.go@1.19.7: it says so once, and exports nothing from then on
+    // (cilium#47793); from 1.20.1 on it tries again.
+    kind: "crd-missing",
+    words: "without the required CRD installed",
+    begin: /starting synchronizing service exports without /,
+    pattern: /^starting synchronizing service exports without the required CRD installed(.{0,600})/,
+    read: ([, rest = ""]) => {
+      const version = /does not have version \W{0,4}(v\w{1,20})/.exec(rest)?.[1];
+      const why = version === undefined ? "did not exist" : `did not have version ${version}`;
+      return { name: "serviceexports.multicluster.x-k8s.io", why };
+    },
   },
 ];
 

@@ -50,6 +50,16 @@ export const apiServerKinds = {
       "`cilium-dbg status --all-controllers`, the log of the container, or the events of the workload that the finding names.",
     remedy: "Exempt Cilium's objects from the policy, raise the quota, or bring the conversion webhook back.",
   },
+  "service-exports-off": {
+    layer: "control plane",
+    severity: "broken",
+    meaning:
+      "The MCS API is on, and clustermesh-apiserver exports no ServiceExport because the CRD was missing, or lacked a version, when it started: after an upgrade, or when the MCS API was switched on, before the operator had installed it. It says so once, in a warning, and marks its exports as complete, so peers delete what they had imported (cilium#47793). Everything else of the mesh works.",
+    confirm:
+      "The log of container apiserver of clustermesh-apiserver: `starting synchronizing service exports without the required CRD installed`; its kvstore has no key below cilium/state/serviceexports/v1/.",
+    remedy:
+      "Install the CRDs, or let the operator do it (clustermesh.mcsapi.installCRDs), and restart clustermesh-apiserver. From Cilium 1.20.1 on it looks again by itself.",
+  },
   "kvstore-full": {
     layer: "control plane",
     severity: "broken",

@@ -137,10 +137,11 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "clustermesh-apiserver's service is of type LoadBalancer and has no address, and a peer is not connected to it. Cilium's Node IPAM assigns none if every node has the label that excludes it from load balancers.",
-    confirm: "`kubectl -n kube-system get service clustermesh-apiserver`: EXTERNAL-IP is `<pending>`.",
+      "clustermesh-apiserver's service is of type LoadBalancer and has no address, and a peer is not connected to it. Cilium's Node IPAM assigns none if every node has the label that excludes it from load balancers; a provider's controller says in the service's events why it makes none, for example because it has no session affinity.",
+    confirm:
+      "`kubectl -n kube-system get service clustermesh-apiserver`: EXTERNAL-IP is `<pending>`; its events, by `describe`.",
     remedy:
-      "Give Cilium a pool of addresses, or see why the provider's controller or Node IPAM assigns none; or use a NodePort.",
+      "Correct what the events say; with `unsupported load balancer affinity`, set clustermesh.apiserver.service.enableSessionAffinity to Never. Otherwise give Cilium a pool of addresses, or see why the provider's controller or Node IPAM assigns none; or use a NodePort.",
   },
   "apiserver-not-announced": {
     layer: "configuration",
@@ -204,7 +205,7 @@ export const configurationKinds = {
     meaning: "Pod CIDRs of two nodes overlap, so two pods may have one address.",
     confirm: "`kubectl get ciliumnodes -o wide` of each cluster.",
     remedy:
-      "Install one of the clusters with other pod CIDRs. Where a CiliumNode has another CIDR than its own Node, the finding has the command that puts it right.",
+      "Install one of the clusters with other pod CIDRs; with IPAM multi-pool, another CiliumPodIPPool is enough. Where a CiliumNode has another CIDR than its own Node, the finding has the command that puts it right.",
   },
   "no-service-proxy": {
     layer: "configuration",
@@ -224,6 +225,16 @@ export const configurationKinds = {
       "`kubectl -n kube-system get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout -dates`, and `clustermesh-apiserver kvstoremesh-dbg troubleshoot`.",
     remedy:
       "Renew it by its method: `helm upgrade`, the job clustermesh-apiserver-generate-certs, or cert-manager. Then restart clustermesh-apiserver.",
+  },
+  "certificate-missing": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "Agents or KVStoreMesh lack a file with a certificate or its key, so they connect to no peer whose entry names it. The Secrets that hold them are optional for the pods, which run without. `local-etcd-client` is what agents show to clustermesh-apiserver of their own cluster where KVStoreMesh is on, and is of Secret clustermesh-apiserver-local-cert; `common-etcd-client` is what is shown to peers, of clustermesh-apiserver-remote-cert. Who is connected stays so until the connection ends; then the finding is suspect.",
+    confirm:
+      "`kubectl -n kube-system get secrets` lacks the Secret; the log says `Waiting for all etcd configuration files to be available`.",
+    remedy:
+      "Create the Secret with tls.crt, tls.key and ca.crt: Helm does with clustermesh.apiserver.tls.auto, and with certificates of your own it is yours to create. kubelet puts it in place within two minutes, and Cilium looks for it all the time: no restart is needed.",
   },
   "certificate-not-yet-valid": {
     layer: "connections",

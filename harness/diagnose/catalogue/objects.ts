@@ -67,7 +67,7 @@ export const objectKinds = {
     layer: "services",
     severity: "suspect",
     meaning:
-      "A service of one name is in several clusters, and neither global nor exported in any: each cluster uses its own backends only.",
+      "A service of one name is in several clusters, and neither global nor exported in any: each cluster uses its own backends only. Services of type ExternalName have none and do not count.",
     confirm: "The annotations of the service in each cluster.",
     remedy: 'If it should be global, annotate it in every cluster with service.cilium.io/global: "true".',
   },
@@ -161,6 +161,16 @@ export const objectKinds = {
     confirm: "The EndpointSlice against `kubectl get pods -o wide`.",
     remedy: "Delete the EndpointSlice; its controller writes it anew.",
   },
+  "service-kube-proxy": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A global service has backends in other clusters only, and kube-proxy serves it to some of its clients: Cilium's kube-proxy replacement and its socket load balancing are off. kube-proxy knows nothing of other clusters, so it refuses pods in the host's network, and clients from outside at a NodePort or a load balancer. Other pods are served by Cilium, and reach the backends.",
+    confirm:
+      "`kube-proxy-replacement` and `bpf-lb-sock` in cilium-config; `kubectl get pods -o wide`: pods with hostNetwork have the address of their node. From such a pod the service's address refuses connections, and from other pods it does not.",
+    remedy:
+      "For pods in the host's network set socketLB.enabled to true, as the finding does; for NodePorts and load balancers kubeProxyReplacement. Both need a restart of the agents.",
+  },
   "service-backends-not-ready": {
     layer: "services",
     severity: "broken",
@@ -240,6 +250,16 @@ export const objectKinds = {
       "`kubectl get ciliumnetworkpolicies,ciliumclusterwidenetworkpolicies -A -o yaml`: ingressDeny and egressDeny; `cilium-dbg bpf policy get ENDPOINT` on the node of a pod that the policy selects: Deny with identities of the other cluster.",
     remedy:
       "Leave out of the denial who is meant to use the service, for example by the key io.cilium.k8s.policy.cluster in its selector; or remove what allows it, and keep the service from sending requests there.",
+  },
+  "policy-authentication": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A policy lets pods of another cluster through to a global service, or to its backends there, on condition of mutual authentication (`authentication` with mode `required`). Clusters of a mesh have no common trust domain, so no pod of another cluster can be authenticated, and all that the rule lets through between clusters is dropped. Within the cluster it works.",
+    confirm:
+      "`cilium-dbg monitor --type drop` on the nodes of the pods that the policy selects: Authentication required; their agents log `Failed to authenticate request` with the identity of the other cluster.",
+    remedy:
+      "Take the condition off what is between clusters, as the finding does; where a rule means pods of the own cluster too, write it twice and name the clusters. WireGuard or IPsec encrypts between clusters.",
   },
   "policy-namespace-label": {
     layer: "policies",

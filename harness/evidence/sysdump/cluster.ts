@@ -24,6 +24,7 @@ import {
   withoutTime,
 } from "./layout.ts";
 import { objectsOf, slicesOf, wholeYamlOf } from "./objects.ts";
+import { withPanics } from "./panics.ts";
 import { meshUsersOfValues, type Peers, peersOf } from "./peers.ts";
 import { replicaEvidence } from "./replicas.ts";
 import { certificateFiles } from "./secrets.ts";
@@ -213,12 +214,17 @@ class DumpReader {
 
   /** bugtool runs in the agent's container: of one that crashes there are only its logs, of this run and of the last. */
   #crashes(): void {
-    for (const { metadata } of this.#pods.filter((p) => p.metadata.labels?.["k8s-app"] === "cilium")) {
-      if (this.#dump.agents.has(metadata.name)) continue;
+    const programs = [
+      ["k8s-app", "cilium", "cilium-agent"],
+      ["io.cilium/app", "operator", "cilium-operator"],
+    ] as const;
+    for (const { metadata } of this.#pods) {
+      const program = programs.find(([label, value]) => metadata.labels?.[label] === value)?.[2];
+      if (program === undefined || this.#dump.agents.has(metadata.name)) continue;
       const logs = ["-prev", ""].flatMap(
-        (run) => this.#dump.files.get(`logs-${metadata.name}-cilium-agent${run}.log`) ?? [],
+        (run) => this.#dump.files.get(`logs-${metadata.name}-${program}${run}.log`) ?? [],
       );
-      const lines = troubleLines(logs.join("\n"));
+      const lines = troubleLines(logs.map(withPanics).join("\n"));
       if (lines !== "") this.evidence.set(`crash-${metadata.name}-log.txt`, lines);
     }
   }

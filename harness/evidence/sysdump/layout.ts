@@ -3,6 +3,7 @@ import { isMeshLine } from "#harness/cilium/agent/mesh-log.ts";
 import { isRefusalLine } from "#harness/cilium/agent/refusal-log.ts";
 import { isTroubleLine } from "#harness/cilium/agent/trouble-log.ts";
 import type { Use } from "./intake.ts";
+import { isPanicLine } from "./panics.ts";
 import { identityTable, mapTable, statusText } from "./tables.ts";
 
 /**
@@ -159,9 +160,14 @@ export const apiserverLog = (pod: string): string => `logs-${pod}-apiserver.log`
 export const operatorOf = (name: string): string | undefined =>
   /^logs-(cilium-operator-[a-z0-9.-]+)-cilium-operator\.log$/.exec(name)?.[1];
 
-/** Logs of which only refused requests are read: one that is missing or damaged leaves nothing else unjudged. */
+const isLastOfOperator = (name: string): boolean =>
+  /^logs-cilium-operator-[a-z0-9.-]+-cilium-operator-prev\.log$/.test(name);
+
+/** Logs of which only refused requests, and why an operator ended, are read: without one, nothing else is unjudged. */
 export const isRefusalLog = (name: string): boolean =>
-  operatorOf(name) !== undefined || /^logs-clustermesh-apiserver-[a-z0-9.-]+-apiserver\.log$/.test(name);
+  operatorOf(name) !== undefined ||
+  isLastOfOperator(name) ||
+  /^logs-clustermesh-apiserver-[a-z0-9.-]+-apiserver\.log$/.test(name);
 
 /** What to read of a sysdump or a bugtool archive. */
 export function useOf(path: string): Use | undefined {
@@ -181,8 +187,11 @@ export function useOf(path: string): Use | undefined {
     return { as: "text" };
   if (/^logs-.*-kvstoremesh\.log$/.test(bare)) return { as: "log", lines: [isMeshLine, isRefusalLine] };
   if (/^logs-.*-cilium-agent\.log$/.test(bare))
-    return { as: "log", lines: [isMeshLine, isEndpointLine, isRefusalLine, isTroubleLine] };
-  if (/^logs-.*-cilium-agent-prev\.log$/.test(bare)) return { as: "log", lines: [isTroubleLine] };
+    return { as: "log", lines: [isMeshLine, isEndpointLine, isRefusalLine, isTroubleLine, isPanicLine] };
+  if (/^logs-.*-cilium-agent-prev\.log$/.test(bare) || isLastOfOperator(bare))
+    return { as: "log", lines: [isTroubleLine, isPanicLine] };
+  if (operatorOf(bare) !== undefined)
+    return { as: "log", lines: [isRefusalLine, isTroubleLine, isPanicLine] };
   if (isRefusalLog(bare)) return { as: "log", lines: [isRefusalLine] };
   return /^cilium-bugtool-.*\.(tar|tar\.gz|tgz)$/.test(name) ? { as: "bugtool" } : undefined;
 }
