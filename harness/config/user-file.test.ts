@@ -163,3 +163,11 @@ describe("a text in UTF-16", () => {
     expect(() => readUserFile(written(le.subarray(0, 5)), "x")).toThrow("it looks like UTF-16LE");
   });
 });
+
+test("a byte of another encoding is named with its line", () => {
+  const file = join(dir, "latin1.yaml");
+  writeFileSync(file, Buffer.from("cluster:\n  name: nîmes\n", "latin1"));
+  expect(() => readUserFile(file, "--values")).toThrow(
+    /is not a text file in UTF-8: line 2 has the byte 0xee$/,
+  );
+});

@@ -31,13 +31,24 @@ export function readUserFile(path: string, what: string, remedy?: string): strin
     const looks = encoding.name === "utf-8" ? "" : `: it looks like ${encoding.name.toUpperCase()}`;
     const mark = encoding.isCertain === false ? " without a byte order mark" : "";
     throw invalid(
-      `${path} (${what}) is not a text file in UTF-8${looks}${mark}`,
+      `${path} (${what}) is not a text file in UTF-8${looks}${mark}${looks === "" ? wrongByte(bytes) : ""}`,
       looks === ""
-        ? "name a text file"
+        ? "name a text file; write one of another encoding as UTF-8: iconv -f LATIN1 -t UTF-8 FILE"
         : "write it as UTF-8, in PowerShell with `| Out-File -Encoding utf8 FILE`",
       error,
     );
   }
+}
+
+/** Where the text ends to be UTF-8; Helm refuses such values too. */
+function wrongByte(bytes: Buffer): string {
+  // What cannot be decoded becomes U+FFFD, of three bytes.
+  const text = bytes.toString("utf8");
+  const at = text.indexOf("\uFFFD");
+  if (at === -1 || text.includes("\0")) return "";
+  const before = text.slice(0, at);
+  const byte = bytes[Buffer.byteLength(before)] ?? 0;
+  return `: line ${before.split("\n").length} has the byte 0x${byte.toString(16)}`;
 }
 
 interface Encoding {

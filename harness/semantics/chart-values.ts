@@ -128,9 +128,12 @@ interface WrongType {
   readonly wants: readonly string[];
 }
 
+/** Marks of Octopus and Azure Pipelines, of sed and CMake, of Zarf, and of cmd. */
+const tokens = /#\{[\w.-]+\}|__[A-Z][A-Z0-9_]*__|@[A-Z][A-Z0-9_.]*@|###ZARF_\w+###|^%\w+%$/;
+
 /** Text that a template, a shell or Terraform replaces before the chart sees it; in all of them `$${a}` is `${a}` itself. */
 export const isReplaced = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|(?<!\$)\$[\w({]|^<.*>$/.test(value);
+  typeof value === "string" && (/\{\{|(?<!\$)\$[\w({]|^<.*>$/.test(value) || tokens.test(value));
 
 /** Values, as they are written, that the chart of a version refuses because of their type. */
 export function wrongTypes(values: Values, version: string): WrongType[] {

@@ -32,7 +32,7 @@ const readKinds = [
 
 /** One cluster of the source, from all that its files say; of values, later files take precedence. */
 export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
-  const objects = parts.flatMap((p) => p.objects);
+  const objects = eachOnce(parts.flatMap((p) => p.objects));
   const of = (...kinds: string[]): SourceObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
   const marked = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
   const below = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.defaults ?? {}), {});
@@ -100,6 +100,15 @@ const managedRange = (objects: readonly SourceObject[]): string | undefined =>
     .filter(({ kind = "" }) => /ControlPlane|Kubeadm/.test(kind))
     .map(nodePortRangeIn)
     .find((range) => range !== undefined);
+
+/** A backup has an object once for each version of its API, and an archive and a file may both have it: the last counts. */
+function eachOnce(objects: readonly SourceObject[]): SourceObject[] {
+  const keyOf = ({ kind, apiVersion = "", metadata }: SourceObject, i: number): string =>
+    kind === undefined
+      ? `${i}`
+      : [kind, apiVersion.replace(/\/?[^/]*$/, ""), metadata.namespace ?? "default", metadata.name].join("/");
+  return [...new Map(objects.map((o, i) => [keyOf(o, i), o])).values()];
+}
 
 /** Objects without a namespace are in `default`, where kubectl puts them. */
 const inNamespace = (o: SourceObject): SourceObject => ({

@@ -5,7 +5,8 @@ import { type Note, sourceObjectsFormat } from "#harness/model/source-environmen
 import { doubtsOf } from "./object-doubts.ts";
 import { notApplied, type Piece } from "./part.ts";
 import { chartPaths } from "./source-settings.ts";
-import { groupOf, isTableKind, isValuesText, nameOf, valuesPlaces } from "./unwrap.ts";
+import { groupOf, isTableKind, isValuesText, nameOf, setPlaces, valuesPlaces } from "./unwrap.ts";
+import { ofTool } from "./value-pieces.ts";
 import { at } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -81,11 +82,14 @@ export function objectPiece(document: Values, path: string): Piece {
     // Of an ApplicationSet, those that may be Cilium's are read before.
     // Of kustomize's own generators, whose group has no dot.
     apiVersion === "builtin" ||
+    isOfTool(document) ||
     !(plainGroups.test(group) || isTableKind(document) || kind === "ApplicationSet");
   // Keys of cilium-config, such as `ipam`, are also names of values.
   if (config === undefined && mayHoldValues) {
     const [place] = kind === "Secret" ? packedPlaces(document) : valuesPlaces(document);
     if (place !== undefined) throw notUnwrapped(document, path, place);
+    const [set] = kind === "ConfigMap" || kind === "Secret" ? [] : setPlaces(document);
+    if (set !== undefined) throw ofTool(`${path}${label === "" ? "" : `: ${label}`}`, set);
   }
   if (!isMapping(document.metadata) && kind !== undefined) {
     const [place] = valuesPlaces(document);
@@ -111,16 +115,22 @@ export function objectPiece(document: Values, path: string): Piece {
   };
 }
 
+/** Of Helmsman or Zarf: it has a name, but nothing else of an object of Kubernetes. */
+const isOfTool = (document: Values): boolean =>
+  document.apiVersion === undefined &&
+  ["spec", "data", "stringData", "status", "items"].every((key) => document[key] === undefined);
+
 function notUnwrapped(document: Values, path: string, place: string): MeshproofError {
   const { kind, apiVersion, data } = document;
+  const name = nameOf(document);
   // Such as those that a ClusterResourceSet installs.
   const text = isMapping(data) ? data[place.replace(/^data\./, "")] : undefined;
   const isManifests = typeof text === "string" && /^kind:/m.test(text) && /^apiVersion:/m.test(text);
   return new MeshproofError(
     "usage",
-    `${path}: ${nameOf(document)} holds ${isManifests ? "manifests with settings of Cilium" : "values of Cilium's chart"} at ${place}`,
+    `${path}${name === "" ? "" : `: ${name}`} holds ${isManifests ? "manifests with settings of Cilium" : "values of Cilium's chart"} at ${place}`,
     {
-      remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the ${isManifests ? "manifests" : "values"} as a file of their own`,
+      remedy: `this kind is not unwrapped${kind === undefined ? "" : ` (${[kind, apiVersion].filter((t) => t !== undefined).join(", ")})`}: give the ${isManifests ? "manifests" : "values"} as a file of their own`,
     },
   );
 }

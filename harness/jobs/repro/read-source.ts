@@ -21,6 +21,7 @@ import type { Around } from "./reading.ts";
 import { Refusals } from "./refusals.ts";
 import { chartNotes } from "./subchart-files.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
+import { unreadInstaller } from "./unread-installers.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { ValuesFiles } from "./values-files.ts";
 
@@ -112,6 +113,8 @@ async function fromFolder(
   const found: Read[] = [];
   let isRefused = false;
   const terraform: string[] = [];
+  /** Named, and not read: alone they are no files of a mesh. */
+  const left: Part[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
     const isChart = entries.some((e) => isChartName(e.name));
@@ -128,7 +131,12 @@ async function fromFolder(
           isRefused = true;
           refuse(error, found.length);
         }
-      else if (entry.isFile() && extname(entry.name).toLowerCase() === ".tf") terraform.push(path);
+      else if (entry.isFile()) {
+        if (extname(entry.name).toLowerCase() === ".tf") terraform.push(path);
+        const why = await unreadInstaller(path);
+        const notes = why === undefined ? [] : [unreadFile(path, why, cluster)];
+        if (notes.length > 0) left.push(emptyPart({ path, cluster, below: folder, notes }));
+      }
     }
   };
   await walk(folder);
@@ -143,7 +151,7 @@ async function fromFolder(
     throw new MeshproofError("usage", `${folder} contains no file of a mesh`, {
       remedy: `give a folder with ${[...read].join(", ")} files: Helm values, output of kubectl, sysdumps`,
     });
-  return found;
+  return [...found, ...left];
 }
 
 /** Kinds of objects that are of no cluster of the mesh, if a file holds nothing else. */

@@ -25,6 +25,7 @@ import {
   unlistedPeers,
   wrongPeerPorts,
 } from "./listed-peers.ts";
+import { localRedirects } from "./local-redirects.ts";
 import { masqueradedPods } from "./masqueraded-pods.ts";
 import { nodePortsOutside } from "./node-ports.ts";
 import { fromChart } from "./pod-network.ts";
@@ -64,6 +65,7 @@ export function sourceProblems(
     ...clusters.flatMap(notAnnounced),
     ...clusters.flatMap((c) => [...notReadable(c, clusters), ...connectsToNobody(c, clusters)]),
     ...servicesInMesh(clusters, defects),
+    ...localRedirects(clusters),
     ...exportProblems(clusters),
     ...policiesOfOthers(clusters),
     ...policyRules(clusters),

@@ -1,6 +1,6 @@
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
-import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
+import { isChartKey, isChartWord, isKnownValue } from "#harness/semantics/chart-values.ts";
 import type { ChartAround, Charts } from "./charts.ts";
 import { mergeSet, setPairs, variablePairs, withLists } from "./commands/set-values.ts";
 import type { SourceFile } from "./part.ts";
@@ -273,7 +273,32 @@ export function foreignKeys(values: Values): string[] {
 
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
 export const valuesPlaces = (value: unknown): string[] =>
-  placesWhere(value, (v) => (typeof v === "string" ? isValuesText(v) : v !== value && looksLikeValues(v)));
+  placesWhere(value, (v) =>
+    typeof v === "string" ? isValuesText(v) || isPackedText(v) : v !== value && looksLikeValues(v),
+  );
+
+/** In base64, as cloud-init has files. */
+const isPackedText = (text: string): boolean =>
+  text.length >= 32 &&
+  !/[^A-Za-z0-9+/=\s]/.test(text) &&
+  isValuesText(Buffer.from(text, "base64").toString("utf8"));
+
+/**
+ * Where a document of a tool has pairs for `--set`, as `cluster.id: 3`, `cluster.id=3`, or a mapping whose `name` or `path`
+ * is `cluster.id`: what it installs is not what its values files say.
+ */
+export const setPlaces = (value: unknown): string[] =>
+  placesWhere(value, (v) =>
+    typeof v === "string" ? /=/.test(v) && isSetPath(v.replace(/=.*/s, "")) : isPair(v),
+  );
+
+const isPair = (value: unknown): boolean =>
+  isMapping(value) &&
+  (Object.keys(value).some(isSetPath) ||
+    [value.name, value.path].some((path) => typeof path === "string" && isSetPath(path)));
+
+const isSetPath = (text: string): boolean =>
+  /^(cluster\.(id|name)|(clustermesh|ipam)(\.\w+)+)$/.test(text) && isKnownValue(text);
 
 /** The places of a document that `is` holds of; nothing is looked for inside of them. */
 export function placesWhere(value: unknown, is: (value: unknown) => boolean, path = "", depth = 0): string[] {

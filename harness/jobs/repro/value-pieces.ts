@@ -10,7 +10,7 @@ import { hasInstallCommand } from "./commands/install-commands.ts";
 import { nested, setKeys } from "./commands/set-values.ts";
 import type { Piece } from "./part.ts";
 import type { Reading } from "./reading.ts";
-import { foreignKeys, looksLikeValues, placesWhere, valuesPlaces } from "./unwrap.ts";
+import { foreignKeys, looksLikeValues, placesWhere, setPlaces, valuesPlaces } from "./unwrap.ts";
 import { clusterIn } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -37,7 +37,9 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
         notes,
       }));
     const [place] = valuesPlaces(values);
-    refuseTool(values, path, place);
+    const [set] = place === undefined ? setPlaces(values) : [];
+    refuseTool(values, path, place ?? set);
+    if (set !== undefined) throw ofTool(path, set);
     if (place !== undefined)
       throw new MeshproofError("usage", `${path} holds values of Cilium's chart at ${place}`, {
         remedy: "give the values of each cluster as a file of their own",
@@ -59,6 +61,14 @@ export function valuePieces(document: Values, { path, charts }: Reading): Piece[
   const version = present({ version: charts.version(dirname(path)) });
   return [{ cluster: clusterIn(values), values, objects: [], notes, ...version }];
 }
+
+/** Of a document with pairs for `--set`: `what` it is, and where they are. The values files that it names are a part only. */
+export const ofTool = (what: string, place: string): MeshproofError =>
+  new MeshproofError(
+    "usage",
+    `${what} holds values of Cilium's chart at ${place}, in force over those of other files`,
+    { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
+  );
 
 /** Refuses what Terraform prints, and variables of Ansible: the values in them are a part of what runs. */
 function refuseTool(values: Values, path: string, place: string | undefined): void {

@@ -68,13 +68,17 @@ export const valuesKinds: readonly ValuesKind[] = [
   {
     kind: "HelmChartConfig",
     group: "helm.cattle.io",
-    values: [mapping("spec.values"), text("spec.valuesContent")],
+    // `values` is in force over `valuesContent` (types.go of k3s-io/helm-controller). The Secrets are read in `gitops`.
+    values: [text("spec.valuesContent"), mapping("spec.values"), mapping("spec.valuesInForce")],
     elsewhere: ["spec.valuesSecrets"],
   },
   {
     kind: "HelmChart",
     group: "helm.cattle.io",
-    values: [mapping("spec.values"), text("spec.valuesContent"), set("spec.set")],
+    values: [
+      ...[text("spec.valuesContent"), mapping("spec.values"), mapping("spec.valuesInForce")],
+      set("spec.set"),
+    ],
     version: ["spec.version"],
     chart: ["spec.chart"],
     elsewhere: ["spec.valuesSecrets"],

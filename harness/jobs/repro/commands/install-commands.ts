@@ -1,3 +1,4 @@
+import { normalize } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
@@ -11,6 +12,15 @@ import { innerValues } from "../subchart-values.ts";
 import { at, isPlaceholder } from "../values-at.ts";
 import type { Layers } from "../values-files.ts";
 import { optionMeaning } from "./command-options.ts";
+import {
+  appliedObjects,
+  type HereFiles,
+  type HereText,
+  hasVariables,
+  hereText,
+  takeFile,
+  valuesIn,
+} from "./here-values.ts";
 import { mergeSet, nested, withLists } from "./set-values.ts";
 import { arrayAt, withArrays } from "./shell-arrays.ts";
 import {
@@ -59,6 +69,7 @@ export const hasInstallCommand = (text: string): boolean =>
 export function installCommands(text: string, place: string, named: Named): InstallCommand[] {
   const commands = shellCommands(text);
   const known: ShellVariables = new Map();
+  const files: HereFiles = new Map();
   const unsure = unsureVariables(commands);
   // A list of arguments, one a line.
   if (!commands.some((c) => /\b(helm|cilium)\s/.test(c.text)))
@@ -71,20 +82,41 @@ export function installCommands(text: string, place: string, named: Named): Inst
   const found = commands.flatMap((command): Found[] => {
     takeAssignments(command, known, place);
     for (const name of unsure) known.delete(name);
+    takeFile(command, known, files);
     const own = command.isArray ? inBlock(command) : command.text;
     const whole = withArrays(own, known);
     const isInstall = hasInstallCommand(`${whole} `) && !/\bhelm\s+repo\b/.test(whole);
     if (!isInstall && !/\bcilium\s+clustermesh\s+enable\b/.test(whole)) return [];
-    const words = wordsOf(own, place, known);
+    const written = wordsOf(own, place, known);
+    const words = written.map(withDashes);
     if (isOther(words) && chartIn(words, named) === undefined) return [];
+    const input = hereText(command, known);
+    const given = (name: string): HereText | undefined =>
+      ["-", "/dev/stdin"].includes(name) ? input : files.get(normalize(name));
+    const where: Place = { line: command.line, place, given, ...named };
     // Of the other the plan says that it is not read.
-    if (!isEnable(words)) refuseLoop(command, words, place);
-    return [
-      { command: commandOf(words, { line: command.line, place, ...named }), isEnable: isEnable(words) },
-    ];
+    if (!isEnable(words)) refuseLoop(command, words, where);
+    const read = commandOf(words, where);
+    const notes = [...read.notes, ...(written.some(isWrong) ? [wrongDashes(where)] : [])];
+    return [{ command: { ...read, notes }, isEnable: isEnable(words) }];
   });
-  return withEnabled(found, place);
+  const [first, ...more] = withEnabled(found, place);
+  const applied = first === undefined ? [] : appliedObjects(commands, place);
+  return first === undefined ? [] : [{ ...first, notes: [...first.notes, ...applied] }, ...more];
 }
+
+/** Programs for texts make one dash of the two of an option. */
+const wrongDash = /^[\u2010-\u2015\u2212]{1,2}(?=[a-z])/;
+const isWrong = (word: string): boolean => wrongDash.test(word);
+const withDashes = (word: string): string => word.replace(wrongDash, word.length === 2 ? "-" : "--");
+
+const wrongDashes = ({ line, place }: Place): Note => ({
+  field: "arguments of a command",
+  inSource: `${place}, line ${line}: options with the dash of a text program, which Helm and the Cilium CLI refuse`,
+  inLab: "taken as --",
+  matters: "perhaps",
+  part: "other",
+});
 
 /** A command within an array whose value is not known where it is used; empty for other arrays. */
 function inBlock({ text, nested }: ShellCommand): string {
@@ -122,8 +154,10 @@ const isOther = (words: readonly string[]): boolean =>
 const remedy = (place: string): string =>
   `give what \`helm get values cilium -n kube-system\` prints of each cluster, or each cluster's command as a file of its own: ${shellQuote([`NAME=${place}`])}`;
 
-function refuseLoop({ loop, line }: ShellCommand, words: readonly string[], place: string): void {
-  if (loop === undefined || !words.some((w) => /[$`]|\{\}/.test(w))) return;
+function refuseLoop({ loop, line }: ShellCommand, words: readonly string[], { place, given }: Place): void {
+  const texts = words.flatMap((w) => given?.(w.replace(/^-[a-z-]+=/, ""))?.text ?? []);
+  const isSame = !words.some((w) => /[$`]|\{\}/.test(w)) && !texts.some(hasVariables);
+  if (loop === undefined || isSame) return;
   throw new MeshproofError(
     "usage",
     `${place}, line ${line}: the command is in a loop, which is not run: ${loop.slice(0, 80)}`,
@@ -216,10 +250,12 @@ function inChart(
 interface Place extends Named {
   readonly line: number;
   readonly place: string;
+  /** What the script itself gives as a file of a name, or as `-`. */
+  readonly given?: (name: string) => HereText | undefined;
 }
 
 function commandOf(words: readonly string[], where: Place): InstallCommand {
-  const { line, layers } = where;
+  const { line, layers, place, given } = where;
   let values: Values = isEnable(words) ? { clustermesh: { useAPIServer: true } } : {};
   let version: string | undefined;
   let context: string | undefined;
@@ -243,12 +279,18 @@ function commandOf(words: readonly string[], where: Place): InstallCommand {
     else if ("version" in meaning) version = meaning.version;
     else context = meaning.context;
   }
-  const { values: below, files, missing } = layers(named);
+  const items = named.map((name): unknown => {
+    const text = given?.(name);
+    return (text === undefined ? undefined : valuesIn(text, place)) ?? name;
+  });
+  const { values: below, files, missing } = layers(items);
   const command: InstallCommand = {
     ...{ values: withLists(mergeSet(below, values)), files, missing, unknown, unread, notes: [], line },
     ...(version === undefined ? {} : { version }),
     ...(context === undefined ? {} : { context }),
   };
   const around = chartIn(words, where);
-  return around === undefined ? command : inChart(command, values, where, around);
+  if (around === undefined) return command;
+  const ofHere = items.filter(isMapping).reduce<Values>(mergeSet, {});
+  return inChart(command, mergeSet(ofHere, values), where, around);
 }

@@ -1,4 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { type HereDocument, hereDocumentOf } from "./here-documents.ts";
 import { arrayAt, arrayInLines, type ShellArray, wholeArray } from "./shell-arrays.ts";
 
 /** Variables of a script that have one known value at the place that is read; of an array, its words. */
@@ -14,6 +15,7 @@ export interface ShellCommand {
   readonly nested: boolean;
   /** Of the assignment of an array: its words are no command until a command names the array. */
   readonly isArray: boolean;
+  readonly here: HereDocument | undefined;
 }
 
 const loopHead = /^(?:(?:do|then|else|time|!|\{|\()\s+)*((?:for|while|until|select)\s.*)$/s;
@@ -23,11 +25,14 @@ const functionHead = /^(?:function\s+[\w:-]+|[\w:-]+\s*\(\s*\))\s*(?:\(\s*\))?\s
 /** The commands of a script in order, with the blocks that they are in. Nothing is executed. */
 export function shellCommands(text: string): ShellCommand[] {
   const blocks: { readonly end: string; readonly head?: string }[] = [];
-  return logicalLines(text).flatMap(({ text: whole, line, isArray }) =>
+  return logicalLines(text).flatMap(({ text: whole, line, isArray, here: document }) =>
     (isArray === true ? [whole] : partsOf(whole)).map((part): ShellCommand => {
       const within = blocks.findLast((b) => b.head !== undefined)?.head;
       if (arrayAt(part) !== undefined)
-        return { text: part, line, loop: within, nested: blocks.length > 0, isArray: true };
+        return {
+          ...{ text: part, line, loop: within, nested: blocks.length > 0, isArray: true },
+          here: undefined,
+        };
       const first = /^[\w}]+/.exec(part)?.[0];
       if (first !== undefined && blocks.at(-1)?.end === first) blocks.pop();
       const loop = (loopHead.exec(part) ?? loopHead.exec(afterPipe(part)))?.[1];
@@ -36,7 +41,8 @@ export function shellCommands(text: string): ShellCommand[] {
       else if (functionHead.test(part) && !/\}\s*$/.test(part)) blocks.push({ end: "}" });
       const head =
         blocks.findLast((b) => b.head !== undefined)?.head ?? /\b(?:xargs|parallel)\b.*/.exec(part)?.[0];
-      return { text: part, line, loop: head, nested: blocks.length > 0, isArray: false };
+      const here = part.includes("<<") ? document : undefined;
+      return { text: part, line, loop: head, nested: blocks.length > 0, isArray: false, here };
     }),
   );
 }
@@ -47,9 +53,10 @@ interface LogicalLine {
   readonly text: string;
   readonly line: number;
   readonly isArray?: true;
+  readonly here?: HereDocument;
 }
 
-/** Lines without comments, those with a backslash at their end joined, and those of one array. */
+/** Lines without comments, those with a backslash at their end joined, those of one array, and here-documents. */
 function logicalLines(text: string): LogicalLine[] {
   const lines: LogicalLine[] = [];
   let open: LogicalLine | undefined;
@@ -68,7 +75,9 @@ function logicalLines(text: string): LogicalLine[] {
     const own = ends ? line : `${line.slice(0, -1)} `;
     open = open === undefined ? { text: own, line: i + 1 } : { ...open, text: open.text + own };
     if (!ends) continue;
-    lines.push(open);
+    const here = hereDocumentOf(open.text, all, i + 1);
+    lines.push(here === undefined ? open : { ...open, here: here.document });
+    i = here?.last ?? i;
     open = undefined;
   }
   return open === undefined ? lines : [...lines, open];
@@ -184,6 +193,27 @@ export function wordsOf(line: string, place: string, known: ShellVariables = new
     );
   return word === undefined ? words : [...words, word];
 }
+
+/** A text in which the shell replaces variables and removes no quotes; what is not known stays as it is. */
+export function expandedText(text: string, known: ShellVariables): string {
+  let done = "";
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charAt(i);
+    const next = text.charAt(i + 1);
+    if (c === "\\" && ["$", "`", "\\", "\n"].includes(next)) {
+      done += next === "\n" ? "" : next;
+      i += 1;
+    } else if (c === "$") {
+      const [value, length] = expansion(text.slice(i, i + mostExpansion), known);
+      done += typeof value === "string" ? value : value.join(" ");
+      i += length - 1;
+    } else done += c;
+  }
+  return done;
+}
+
+/** Characters that one variable or command may take: without a limit, each `$` is read with all that follows. */
+const mostExpansion = 2000;
 
 /** What stands at a `$`, and how much of the text it takes; what is not known stays as it is. */
 function expansion(text: string, known: ShellVariables): [value: string | readonly string[], length: number] {

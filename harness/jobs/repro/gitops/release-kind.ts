@@ -21,6 +21,8 @@ export interface AllHeld {
   readonly rivals: readonly Held[];
   readonly maps: readonly Held[];
   readonly charts: readonly Held[];
+  /** HelmChartConfigs, each of which changes a HelmChart. */
+  readonly configs: readonly Held[];
 }
 
 export interface Resolved {

@@ -7,16 +7,17 @@ import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { crossplaneRelease } from "./crossplane-release.ts";
 import { fluxRelease } from "./flux-release.ts";
 import { type Held, heldIn } from "./held-objects.ts";
+import { helmChart, helmChartConfig } from "./helm-chart.ts";
 import type { ReleaseKind } from "./release-kind.ts";
 
 type Values = Record<string, unknown>;
 
-const kinds: readonly ReleaseKind[] = [fluxRelease, crossplaneRelease];
+const kinds: readonly ReleaseKind[] = [fluxRelease, crossplaneRelease, helmChart, helmChartConfig];
 
 /**
- * The files of the source with the values that releases of Flux and Crossplane take from ConfigMaps and Secrets in their
- * places. A map that a release takes values from is not read on its own. A map that is in no file, or in several that are
- * equally near, is noted.
+ * The files of the source with the values that releases of Flux, Crossplane, K3s and RKE2 take from ConfigMaps and Secrets
+ * in their places. A map that a release takes values from is not read on its own. A map that is in no file, or in several
+ * that are equally near, is noted.
  */
 export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
   const held = heldIn(files);
@@ -26,13 +27,14 @@ export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
   });
   const maps = held.filter(({ value }) => isMap(value));
   const charts = held.filter(({ value }) => groupOf(value.apiVersion) === "source.toolkit.fluxcd.io");
+  const configs = held.filter(({ value }) => kindOf(value) === helmChartConfig);
   const rivals = releases.filter(({ release, kind }) => isCiliums(release.value, kind)).map((r) => r.release);
   const taken = new Set<unknown>();
   const changed = new Map<unknown, Values>();
   const notes = new Map<unknown, readonly Note[]>();
   const ofControlPlane: Held[] = [];
   for (const { release, kind } of releases) {
-    const { value, used, notes: own } = kind.resolve(release, { rivals, maps, charts });
+    const { value, used, notes: own } = kind.resolve(release, { rivals, maps, charts, configs });
     if (!isCiliums(value, kind)) continue;
     for (const map of used) taken.add(map.value);
     if (kind === crossplaneRelease) ofControlPlane.push(...used);
