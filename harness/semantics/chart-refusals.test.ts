@@ -1,9 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { refusedValues } from "./chart-refusals.ts";
 
 const pathsOf = (values: Record<string, unknown>, to: string): string[] =>
   refusedValues(values, to).map(
-    (f) => /(?:refuses|start with) value (\S+),/.exec(f.message)?.[1] ?? f.message,
+    (f) => /(?:refuses|start with|work with) value (\S+),/.exec(f.message)?.[1] ?? f.message,
   );
 const tls = {
   clustermesh: {
@@ -233,4 +233,52 @@ test("an id that is a text may be a wrong number, too", () => {
     "cluster.id",
   ]);
   expect(pathsOf({ cluster: { id: "20" }, eni: { enabled: true } }, "1.20.2")).toEqual(["cluster.id"]);
+});
+
+describe("words that newer releases brought", () => {
+  const pools = (list: string[]) => ({
+    routingMode: "native",
+    nativeRoutingCIDRFromClusterPool: true,
+    ipam: { operator: { clusterPoolIPv4PodCIDRList: list } },
+  });
+
+  test.each([
+    ["netkit where it is there", { bpf: { datapathMode: "auto" } }, "bpf.datapathMode"],
+    ["CIDRs that select pods", { policyCIDRMatchMode: ["nodes", "pods"] }, "policyCIDRMatchMode"],
+    ["any family of addresses between nodes", { underlayProtocol: "auto" }, "underlayProtocol"],
+    ["native routing by the pools", pools(["10.1.0.0/16"]), "routingMode"],
+  ])("%s is refused on the way back, and taken by 1.20", (_, values, path) => {
+    expect(pathsOf(values as Record<string, unknown>, "1.19.7")).toEqual([path]);
+    expect(pathsOf(values as Record<string, unknown>, "1.20.2")).toEqual([]);
+  });
+
+  test("who refuses a word is told, and which word it is", () => {
+    expect(refusedValues({ policyCIDRMatchMode: "nodes pods" }, "1.18.11")).toMatchObject([
+      {
+        grade: "serious",
+        message: expect.stringMatching(
+          /^agents of Cilium 1\.18\.11 do not start with .* "pods": it must be nodes/,
+        ),
+      },
+    ]);
+  });
+
+  test("native routing by the pools needs one pool, and pools", () => {
+    expect(pathsOf(pools(["10.1.0.0/16", "10.9.0.0/16"]), "1.20.2")).toEqual([
+      "nativeRoutingCIDRFromClusterPool",
+    ]);
+    expect(pathsOf({ ...pools([]), ipam: { mode: "kubernetes" } }, "1.20.2")).toEqual(["routingMode"]);
+    expect(pathsOf({ ...pools(["a", "b"]), ipv4NativeRoutingCIDR: "10.0.0.0/8" }, "1.20.2")).not.toContain(
+      "nativeRoutingCIDRFromClusterPool",
+    );
+  });
+
+  test("a family of addresses between nodes that is off, from 1.20 on", () => {
+    const off = { underlayProtocol: "ipv4", ipv4: { enabled: false }, ipv6: { enabled: true } };
+    expect(pathsOf(off, "1.20.2")).toEqual(["underlayProtocol"]);
+    expect(pathsOf(off, "1.19.7")).toEqual([]);
+    expect(pathsOf({ underlayProtocol: "IPv4" }, "1.20.2")).toEqual(["underlayProtocol"]);
+    const native = { routingMode: "native", ipv4NativeRoutingCIDR: "10.0.0.0/8" };
+    expect(pathsOf({ underlayProtocol: "auto", ...native }, "1.19.7")).toEqual([]);
+  });
 });

@@ -4,6 +4,7 @@ import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { type Refusal, refusals, type Values } from "./chart-rules.ts";
 import { isReplaced, wrongTypes } from "./chart-values.ts";
 import { impossible } from "./impossible-values.ts";
+import { newerWords } from "./newer-words.ts";
 
 /** A longer text at such a place may be a key. */
 const isShort = (text: string): boolean => text.length <= 40;
@@ -101,7 +102,7 @@ interface Refused {
 
 /** The rules that a version has, and values break. */
 const broken = (values: Values, version: string): Refused[] =>
-  [...refusals, ...impossible].flatMap((rule): Refused[] => {
+  [...refusals, ...impossible, ...newerWords].flatMap((rule): Refused[] => {
     const value = valueAt(values, rule.path);
     if (value === undefined || value === null || isReplaced(value)) return [];
     return semver.satisfies(version, rule.charts) && rule.refuses(value, values) ? [{ rule, value }] : [];

@@ -1,5 +1,6 @@
 import { isMapping, valueAt } from "#harness/lib/value-at.ts";
 import { isReplaced } from "./chart-values.ts";
+import { isNativeCidrOfPools } from "./cluster-pool.ts";
 
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -50,8 +51,7 @@ const withoutNativeCidr =
       : valueAt(values, "ipv6.enabled") === true) &&
     valueAt(values, `enableIPv${family}Masquerade`) !== false &&
     valueAt(values, "ipMasqAgent.enabled") !== true &&
-    isUnset(valueAt(values, `ipv${family}NativeRoutingCIDR`)) &&
-    valueAt(values, "nativeRoutingCIDRFromClusterPool") !== true;
+    isUnset(valueAt(values, `ipv${family}NativeRoutingCIDR`));
 
 const apiserver = "clustermesh.apiserver";
 
@@ -247,16 +247,28 @@ export const refusals: readonly Refusal[] = [
     remedy: "write clustermesh.maxConnectedClusters: 255 or 511, the same in all clusters",
     source: "templates/validate.yaml:219 of 1.20.2",
   },
-  ...(["4", "6"] as const).map(
-    (family): Refusal => ({
+  ...(["4", "6"] as const).flatMap((family): Refusal[] => {
+    const isOpen = withoutNativeCidr(family);
+    const rule = {
       path: "routingMode",
-      charts: "*",
-      refuses: withoutNativeCidr(family),
       wants: `it needs ipv${family}NativeRoutingCIDR beside it`,
       remedy: `set ipv${family}NativeRoutingCIDR to a CIDR that contains the pods of all clusters`,
-      source: `templates/cilium-configmap.yaml:${family === "4" ? 563 : 569} of 1.20.2`,
-    }),
-  ),
+    };
+    return [
+      {
+        ...rule,
+        charts: "<1.20.0",
+        refuses: isOpen,
+        source: `templates/cilium-configmap.yaml:${family === "4" ? 547 : 553} of 1.19.7`,
+      },
+      {
+        ...rule,
+        charts: ">=1.20.0",
+        refuses: (value, values) => isOpen(value, values) && !isNativeCidrOfPools(values),
+        source: `templates/cilium-configmap.yaml:${family === "4" ? 563 : 569} of 1.20.2`,
+      },
+    ];
+  }),
   {
     path: "cluster.id",
     charts: "*",

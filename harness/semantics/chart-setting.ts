@@ -69,3 +69,8 @@ export const renewedByHelm: readonly OnlyWith[] = [
   madeByChart,
   { value: "clustermesh.apiserver.tls.auto.method", is: "helm", chart: "helm" },
 ];
+export const renewedByJob: readonly OnlyWith[] = [
+  madeByChart,
+  { value: "clustermesh.useAPIServer", is: "true", chart: "false" },
+  { value: "clustermesh.apiserver.tls.auto.method", is: "cronJob", chart: "helm" },
+];

@@ -3,6 +3,7 @@ import {
   configMap,
   notes,
   renewedByHelm,
+  renewedByJob,
   since,
   withEni,
   withGateways,
@@ -67,6 +68,16 @@ const newDefaults: readonly ChartSetting[] = [
       "days that new certificates of the mesh are valid; with tls.auto.method helm they are renewed only when the chart is applied, so apply it at least once in that time",
     onlyWith: renewedByHelm,
     back: { kind: "internal", means: "new certificates of the mesh are valid for longer" },
+    source: notes("1.20"),
+  },
+  {
+    value: "clustermesh.apiserver.tls.auto.schedule",
+    defaults: since("1.20.0", "0 0 1 */4 *"),
+    kind: "default",
+    means:
+      "a CronJob makes new certificates of the mesh at these times; without a schedule, which was the default before 1.20, only a changed release does",
+    keep: '""',
+    onlyWith: renewedByJob,
     source: notes("1.20"),
   },
   {

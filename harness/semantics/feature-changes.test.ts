@@ -66,3 +66,56 @@ test("the name that certificates no longer hold is information, unless values ad
   expect(featureFindings(up, mesh({ ...legacy, auto: { server: names } }))).toEqual([]);
   expect(featureFindings(up, mesh({ ...legacy, auto: { enabled: false } }))).toEqual([]);
 });
+
+test("a schedule of the operator's own that comes once a year leaves no time between certificates of a year", () => {
+  const auto = (more: object) => ({
+    values: {
+      clustermesh: {
+        useAPIServer: true,
+        config: { enabled: true },
+        apiserver: { tls: { auto: { method: "cronJob", ...more } } },
+      },
+    },
+  });
+  const words = (more: object) =>
+    notInformation(auto(more)).filter(({ message }) => message.includes("once a year"));
+  expect(words({ schedule: "0 0 1 1 *" })).toMatchObject([{ id: "feature-changes", grade: "caution" }]);
+  expect(words({ schedule: "" })).toHaveLength(1);
+  expect(words({ schedule: "0 0 1 */2 *" })).toEqual([]);
+  expect(words({ schedule: "0 0 1 1 *", certValidityDuration: 1095 })).toEqual([]);
+  expect(words({ schedule: "0 0 1 1 *", method: "helm" })).toEqual([]);
+  expect(words({})).toEqual([]);
+});
+
+test("metrics of a mesh have other names from 1.19 on, where agents serve any", () => {
+  const clustermesh = { useAPIServer: true, config: { enabled: true } };
+  const metrics = expect.stringContaining("cilium_agent_clustermesh_remote_cluster_services");
+  expect(notInformation({ values: { clustermesh, prometheus: { enabled: true } } })).toMatchObject([
+    { grade: "caution", message: metrics },
+  ]);
+  const config = { "prometheus-serve-addr": ":9962" };
+  expect(notInformation({ values: { clustermesh }, config })).toMatchObject([{ message: metrics }]);
+  expect(notInformation({ values: { clustermesh } })).toEqual([]);
+  expect(notInformation({ values: { prometheus: { enabled: true } } })).toEqual([]);
+});
+
+test("ports without a Service at addresses that Cilium announces are information", () => {
+  const values = { kubeProxyReplacement: true, l2announcements: { enabled: true } };
+  expect(featureFindings(up, { values })).toMatchObject([
+    { grade: "information", message: expect.stringContaining("LB-IPAM") },
+  ]);
+  expect(featureFindings(up, { values: { ...values, kubeProxyReplacement: false } })).toEqual([]);
+  expect(featureFindings({ ...up, from: "1.19.7" }, { values })).toEqual([]);
+});
+
+test("enableIdentityMark takes effect without CNI chaining from 1.20.2 on", () => {
+  const values = { enableIdentityMark: false };
+  const move = { from: "1.20.0", to: "1.20.2" };
+  expect(featureFindings(move, { values })).toMatchObject([
+    { grade: "caution", message: expect.stringMatching(/enableIdentityMark.*CHANGELOG\.md, v1\.20\.2/) },
+  ]);
+  expect(featureFindings({ ...move, to: "1.20.1" }, { values })).toEqual([]);
+  const chained = { ...values, cni: { chainingMode: "aws-cni" } };
+  expect(featureFindings(move, { values: chained })).toEqual([]);
+  expect(featureFindings(move, { values: { enableIdentityMark: true } })).toEqual([]);
+});

@@ -2,15 +2,18 @@ import { valueAt } from "#harness/lib/value-at.ts";
 import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
 import { flagFindings } from "./flag-findings.ts";
+import { isRareSchedule } from "./rare-schedule.ts";
 import { type ClusterSettings, readSetting } from "./setting-changes.ts";
 
 /** A feature that works another way from a release on, where a cluster has it on. */
 interface FeatureChange {
   readonly since: string;
   readonly grade: Grade;
-  readonly isOn: (is: Is, values: NonNullable<ClusterSettings["values"]>) => boolean;
+  readonly isOn: (is: Is, of: ClusterSettings) => boolean;
   readonly message: string;
   readonly remedy: string;
+  /** The upgrade notes of the minor if absent. */
+  readonly source?: string;
 }
 
 /** Whether a setting has a value: in cilium-config, else in the values, else by the chart's default. */
@@ -23,6 +26,28 @@ const replacesKubeProxy = (is: Is): boolean => is("kube-proxy-replacement", "kub
 const hasMcsApi = (is: Is): boolean =>
   is("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled", "true") ||
   is(undefined, "clustermesh.enableMCSAPISupport", "true");
+
+/** Certificates of the mesh are made by the chart, in one way or another. */
+const isMeshOfChart = (is: Is): boolean =>
+  is(undefined, "clustermesh.useAPIServer", "true", "false") &&
+  is(undefined, "clustermesh.apiserver.tls.auto.enabled", "true", "true");
+
+/** A job makes them, at times of the operator's own that may come once a year or never. */
+function isRenewedRarely(is: Is, { values = {} }: ClusterSettings): boolean {
+  const auto = "clustermesh.apiserver.tls.auto";
+  const schedule = valueAt(values, `${auto}.schedule`);
+  return (
+    isMeshOfChart(is) &&
+    is(undefined, `${auto}.method`, "cronJob", "helm") &&
+    valueAt(values, `${auto}.certValidityDuration`) === undefined &&
+    typeof schedule === "string" &&
+    isRareSchedule(schedule)
+  );
+}
+
+/** Agents serve metrics. */
+const hasMetrics = (is: Is, { config = {} }: ClusterSettings): boolean =>
+  is(undefined, "prometheus.enabled", "true", "false") || config["prometheus-serve-addr"] !== undefined;
 
 /** The Helm values under which certificates of clustermesh-apiserver hold names of the operator's own; the second up to 1.19. */
 const ownNames = ["auto.server", "server"].map((of) => `clustermesh.apiserver.tls.${of}.extraDnsNames`);
@@ -62,6 +87,26 @@ const featureChanges: readonly FeatureChange[] = [
     remedy: "make the ports of exported Services equal in all clusters",
   },
   {
+    since: "1.19.0",
+    grade: "caution",
+    isOn: (is, of) => is(undefined, "clustermesh.useAPIServer", "true", "false") && hasMetrics(is, of),
+    message:
+      "metrics of the mesh have other names and labels: cilium_agent_clustermesh_global_services is now cilium_agent_clustermesh_remote_cluster_services with a number for each cluster, those of the operator likewise, and none of the metrics of remote clusters and of node health has source_cluster and source_node_name any more",
+    remedy: "change alerts and dashboards that name them: an alert of a metric that is gone never fires",
+  },
+  {
+    since: "1.19.0",
+    grade: "information",
+    // Wildcard entries, pkg/loadbalancer/reconciler/bpf_reconciler.go:1147 of 1.19.7.
+    isOn: (is) =>
+      replacesKubeProxy(is) &&
+      (is("enable-l2-announcements", "l2announcements.enabled", "true", "false") ||
+        is("enable-bgp-control-plane", "bgpControlPlane.enabled", "true", "false")),
+    message:
+      "TCP and UDP from outside to an address of Cilium's LB-IPAM is dropped at ports that no Service has there; before, it went on to whatever else has that address",
+    remedy: "see that nothing but Services is reached by these addresses",
+  },
+  {
     since: "1.20.0",
     grade: "serious",
     isOn: (is) => is("enable-gateway-api", "gatewayAPI.enabled", "true"),
@@ -89,10 +134,8 @@ const featureChanges: readonly FeatureChange[] = [
   {
     since: "1.20.0",
     grade: "information",
-    isOn: (is, values) =>
-      is(undefined, "clustermesh.useAPIServer", "true", "false") &&
-      is(undefined, "clustermesh.apiserver.tls.auto.enabled", "true", "true") &&
-      !ownNames.some((path) => [valueAt(values, path)].flat().includes(oldName)),
+    isOn: (is, { values = {} }) =>
+      isMeshOfChart(is) && !ownNames.some((path) => [valueAt(values, path)].flat().includes(oldName)),
     message: `new certificates of clustermesh-apiserver do not hold the name ${oldName}: a client that connects by it is refused; agents and KVStoreMesh use other names unless clustermesh.config says so`,
     remedy: `where a client of your own uses it, add it to clustermesh.apiserver.tls.auto.server.extraDnsNames`,
   },
@@ -103,6 +146,27 @@ const featureChanges: readonly FeatureChange[] = [
     message:
       "the job that renews certificates fails if the CA ends before the certificates that it would make",
     remedy: "see when the CA ends, or set certgen.enforceCAValidityThroughoutLeavesDuration to false",
+  },
+  {
+    since: "1.20.0",
+    grade: "caution",
+    isOn: isRenewedRarely,
+    message:
+      "certificates of the mesh that the job makes are valid for 365 days by default (1095 before), and your clustermesh.apiserver.tls.auto.schedule makes new ones once a year at most: they may end before",
+    remedy:
+      "leave the schedule out (the chart's comes every four months), or set clustermesh.apiserver.tls.auto.certValidityDuration",
+  },
+  {
+    since: "1.20.2",
+    grade: "caution",
+    isOn: (is) =>
+      is(undefined, "enableIdentityMark", "false", "true") &&
+      is("cni-chaining-mode", "cni.chainingMode", "none", "none") &&
+      is(undefined, "cni.chainingTarget", "", ""),
+    message:
+      "value enableIdentityMark: false takes effect, which older charts read with CNI chaining only: agents no longer mark local traffic with its identity",
+    remedy: "leave enableIdentityMark out to keep what you have",
+    source: "CHANGELOG.md, v1.20.2; templates/cilium-configmap.yaml:715 of 1.20.2",
   },
 ];
 
@@ -116,12 +180,12 @@ export function featureFindings(move: Move, of: ClusterSettings): CertificateFin
   const is: Is = (setting, value, expected, chart) =>
     readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
   const changed = featureChanges
-    .filter(({ since, isOn }) => crosses(move, since) && isOn(is, of.values ?? {}))
+    .filter(({ since, isOn }) => crosses(move, since) && isOn(is, of))
     .map(
-      ({ grade, message, remedy, since }): CertificateFinding => ({
+      ({ grade, message, remedy, since, source }): CertificateFinding => ({
         id: "feature-changes",
         grade,
-        message: `${message} (upgrade notes of ${since.replace(/\.0$/, "")})`,
+        message: `${message} (${source ?? `upgrade notes of ${since.replace(/\.0$/, "")}`})`,
         remedy,
       }),
     );

@@ -29,7 +29,7 @@ const internalRows: readonly Internal[] = [
     "clustermesh-default-global-namespace",
     "clustermesh.defaultGlobalNamespace",
     since("1.20.0", "true"),
-    "true: every namespace is shared with the mesh, as before",
+    "true: namespaces without the annotation clustermesh.cilium.io/global are shared with the mesh, as before",
     "install/kubernetes/cilium/values.yaml:3742 of 1.20.2",
   ],
   [

@@ -129,6 +129,24 @@ describe("settings that a move changes", () => {
       changeOf(name, "1.19.7", "1.20.2", { config: { "enable-ingress-controller": "true" } }),
     ).toBeDefined();
   });
+});
+
+describe("certificates of the mesh", () => {
+  test("a job renews certificates of the mesh by the chart's schedule from 1.20 on, unless values have one", () => {
+    const path = "clustermesh.apiserver.tls.auto.schedule";
+    const of = (auto: object) => ({
+      values: { clustermesh: { useAPIServer: true, apiserver: { tls: { auto } } } },
+    });
+    const change = changeOf(path, "1.19.7", "1.20.2", of({ method: "cronJob" }));
+    expect(change).toMatchObject({ before: undefined, after: "0 0 1 */4 *" });
+    expect(settingFindings(change === undefined ? [] : [change])).toMatchObject([
+      { id: "setting-new-default", grade: "caution", remedy: expect.stringContaining(`${path}: ""`) },
+    ]);
+    const own = of({ method: "cronJob", schedule: "0 0 1 * *" });
+    expect(changeOf(path, "1.19.7", "1.20.2", own)).toBeUndefined();
+    expect(changeOf(path, "1.20.2", "1.19.7", own)).toBeUndefined();
+    expect(changeOf(path, "1.19.7", "1.20.2", of({}))).toBeUndefined();
+  });
 
   test("certificates that renew themselves do not depend on how long they are valid", () => {
     const name = "clustermesh.apiserver.tls.auto.certValidityDuration";

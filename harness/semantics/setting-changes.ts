@@ -191,6 +191,11 @@ const askedBy: readonly {
   },
 ];
 
+/** Settings that charts write only where a value asks for them. */
+const ifGiven: readonly (Pick<OnlyWith, "value"> & { readonly setting: string })[] = [
+  { setting: "policy-cidr-match-mode", value: "policyCIDRMatchMode" },
+];
+
 /** cilium-config as it was read; else as far as values and the chart's defaults tell it. */
 export function knownConfig(version: string, of: ClusterSettings): Record<string, string> {
   if (of.config !== undefined) return { ...of.config };
@@ -204,6 +209,10 @@ export function knownConfig(version: string, of: ClusterSettings): Record<string
     if (is !== undefined) config[setting] = is;
   }
   for (const row of asked) config[row.setting] = readSetting(row, of) ?? row.chart;
+  for (const row of ifGiven) {
+    const is = readSetting({ ...row, chart: undefined }, of);
+    if (is !== undefined && is !== "") config[row.setting] = is;
+  }
   for (const { setting, by } of askedBy)
     config[setting] = String(by((value) => valueAt(of.values ?? {}, value)));
   const extra = valueAt(of.values ?? {}, "extraConfig");

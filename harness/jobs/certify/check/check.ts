@@ -9,6 +9,8 @@ import { certificateFindings } from "./certificate-findings.ts";
 import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
 import { defectFindings } from "./defect-findings.ts";
 import { merged, type Part, type Unread } from "./found.ts";
+import { namespaceFindings } from "./namespace-findings.ts";
+import { objectDefects } from "./object-defects.ts";
 import { healthFindings, versionFindings } from "./other-findings.ts";
 import { policyFindings } from "./policy-findings.ts";
 import { readFiles } from "./read-files.ts";
@@ -56,7 +58,7 @@ export function reportOf(
   to: string,
   { defects, untested }: Defects,
 ): CheckReport {
-  const all = [...defects, ...untested];
+  const all = [...defects, ...untested, ...objectDefects.map((d) => d.defect)];
   const parts: readonly Part[] = [
     healthFindings(clusters, defects),
     {
@@ -64,7 +66,7 @@ export function reportOf(
       unread: [...clusters.flatMap(unreadValues), ...unreadIds(clusters), ...unreadNetworks(clusters)],
     },
     policyFindings(clusters, defects),
-    { found: defectFindings(clusters, all), unread: [] },
+    { found: [...defectFindings(clusters, all), ...namespaceFindings(clusters)], unread: [] },
     certificateFindings(clusters),
     { found: trustFindings(clusters), unread: [] },
     ...clusters.map((c) => versionFindings(c, all)),

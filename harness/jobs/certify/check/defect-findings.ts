@@ -3,6 +3,7 @@ import type { KnownDefect, UntestedDefect } from "#harness/model/known-defect.ts
 import { defectOfMove } from "#harness/semantics/defect-of-move.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
+import { showsBy } from "./object-defects.ts";
 
 /** Known defects of the target, and those of the present version that it does not have, with what makes them show. */
 export function defectFindings(
@@ -10,9 +11,12 @@ export function defectFindings(
   defects: readonly (KnownDefect | UntestedDefect)[],
 ): Found[] {
   const mesh = { before: snapshotAt(clusters, "before"), after: snapshotAt(clusters, "after") };
-  return clusters.flatMap(({ name, from, to, before, after }) =>
-    defects.flatMap((defect) => {
-      const shownBy = (side: "before" | "after"): string[] => {
+  return clusters.flatMap((checked) => {
+    const { name, from, to, before, after } = checked;
+    return defects.flatMap((defect) => {
+      const objects = showsBy(defect.id);
+      const shownBy = (side: "before" | "after"): readonly string[] => {
+        if (objects !== undefined) return objects(checked);
         if (!("tests" in defect)) return side === "before" ? [] : settingsOf(defect, after);
         const cluster = mesh[side].clusters.find((s) => s.name === name);
         const found = cluster === undefined ? [] : (triggers.get(defect.id)?.(mesh[side], cluster) ?? []);
@@ -24,8 +28,8 @@ export function defectFindings(
         shownBy,
       );
       return finding === undefined ? [] : [{ cluster: name, finding }];
-    }),
-  );
+    });
+  });
 }
 
 /** The settings on which a defect depends are all that is known to make it show. */

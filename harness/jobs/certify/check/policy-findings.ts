@@ -10,6 +10,7 @@ import { effectOf } from "#harness/semantics/policy-effect.ts";
 import { needsPolicies, policyFeatureFindings } from "#harness/semantics/policy-features.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
+import { namedPorts } from "./named-port-findings.ts";
 import { accessOf, type PeerPod, policyMove } from "./policy-access.ts";
 
 const setting = "policy-default-local-cluster";
@@ -23,8 +24,12 @@ export function policyFindings(clusters: readonly CheckedCluster[], defects: rea
   const features = clusters.flatMap((c) =>
     featureFindings(c, policies).map((finding) => ({ cluster: c.name, finding })),
   );
+  const named = namedPorts(clusters, policies);
   const unread = clusters.filter(asksForPolicies).flatMap((c) => unreadOf(c, policies));
-  return { found: [...local.found, ...features], unread: [...unread, ...local.unread] };
+  return {
+    found: [...local.found, ...features, ...named.found],
+    unread: [...unread, ...local.unread, ...named.unread],
+  };
 }
 
 const changesSelectors = (c: CheckedCluster): boolean =>
