@@ -39,16 +39,16 @@ import { writeReport } from "./write-report.ts";
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
   if (options.pauseOnFail === true) requireTerminal();
   if (options.rerunFailed !== undefined && options.resume !== undefined)
-    throw new MeshproofError("usage", "--rerun-failed begins a new run, --resume goes on with one", {
+    throw new MeshproofError("usage", "--rerun-failed begins a new run, --resume continues one", {
       remedy: "leave one of them out; --resume too repeats what its run did not settle",
     });
   const earlier = await earlierRun(options);
   const failed = earlier === undefined ? undefined : failedFaultsOf(earlier);
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const mesh = new Mesh(await workOn(options.lab));
-  // Before the hour that it takes: of other versions the faults that survived say nothing.
+  // Before the hours that it takes: of other versions the faults that survived say nothing.
   if (earlier !== undefined) requireSameVersions(earlier, (await runHead(mesh, options)).clusters);
-  // Suites of specific labs are proven only if named, so that a default run ends within an hour.
+  // Suites of specific labs are proven only if named: they multiply the time of a default run.
   const all = await loadAllSuites(options.suitesDir);
   const { shard, ...selection } = options.selection ?? {};
   const clusters = mesh.state.plan.clusters.map((c) => c.name);

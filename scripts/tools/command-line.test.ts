@@ -21,7 +21,19 @@ test.each([["--dry-run"], ["-x"], [""], ["lab", "more"]])("%j is refused with th
   );
 });
 
-test.each(["versions-matrix", "outdated", "sysdump"])(
+test.each([
+  "bench",
+  "docs-trial",
+  "durations",
+  "fault-fixtures",
+  "outdated",
+  "plant-block",
+  "plant-leak",
+  "registry-trial",
+  "sysdump",
+  "timings",
+  "versions-matrix",
+])(
   "%s refuses an option before it does anything",
   (name) => {
     const main = join(repoRoot(), "scripts/tools", name, "main.ts");

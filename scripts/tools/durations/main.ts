@@ -4,13 +4,17 @@ import { exit, guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { durationsFile, readDurations } from "#harness/testkit/durations.ts";
 import { loadSuites } from "#harness/testkit/suite-list.ts";
+import { toolWords } from "../command-line.ts";
 import { durationsOf, readTimedRun, textOf } from "./durations.ts";
 
 guardOutput();
-const dirs = process.argv.slice(2);
+const usage = "npm run durations -- reports/RUN...";
+const dirs = toolWords({
+  usage,
+  does: "Writes the medians of what suites and faults took in these run folders, for `--shard`.",
+});
 try {
-  if (dirs.length === 0)
-    throw new MeshproofError("usage", "no run is named", { remedy: "npm run durations -- reports/RUN..." });
+  if (dirs.length === 0) throw new MeshproofError("usage", "no run is named", { remedy: `usage: ${usage}` });
   const all = await loadSuites();
   const runs = await Promise.all(dirs.map(readTimedRun));
   const durations = durationsOf(

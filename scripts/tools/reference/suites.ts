@@ -8,8 +8,10 @@ const clusters = ["east", "west"];
 const runs: Readonly<Record<When, string>> = {
   core: "on every lab",
   lab: "on labs whose lab file names it, or if the command names it",
-  long: "only if the command names it",
+  long: "only if the command names it, or its tag `extended`",
 };
+const runsExtended =
+  "only if the command names it, or its tag `extended` on a lab whose lab file names the suite";
 
 /** Every suite with its tests, as they are listed for a lab with clusters `east` and `west`. */
 export function suitesPage(suites: readonly ListedSuite[]): Page {
@@ -30,12 +32,15 @@ const suiteBlocks = (info: SuiteInfo, tests: readonly TestCase[]): string[] => [
     `Method: ${plain(info.method)}`,
     `A failure points to: ${plain(info.failureMeans)}`,
     `Tags: ${codes(info.tags)}`,
-    `Runs: ${runs[info.when]}`,
+    `Runs: ${runsOf(info)}`,
     ...(info.requires === undefined ? [] : [`Requires: ${required(info.requires)}`]),
   ]),
   "Tests:",
   list(tests.map(testLine)),
 ];
+
+const runsOf = ({ when, tags }: SuiteInfo): string =>
+  when === "lab" && tags.includes("extended") ? runsExtended : runs[when];
 
 function testLine({ title, goal, requires, spec }: TestCase): string {
   const more = [

@@ -3,9 +3,15 @@ import { planLab } from "#harness/config/plan.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
+import { toolWords } from "../command-line.ts";
 import { registryTrial } from "./registry-trial.ts";
 
 guardOutput();
+toolWords({
+  usage: "npm run registry-trial",
+  does: "Brings a lab up from a local registry, to test images from registries.",
+  most: 0,
+});
 using progress = terminalProgress();
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());
