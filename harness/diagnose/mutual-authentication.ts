@@ -102,18 +102,32 @@ function freed(model: ModelPolicy): ModelPolicy {
   return rules.length === 0 ? model : { ...model, spec: { ...model.spec, ...Object.fromEntries(rules) } };
 }
 
+/** Rules for ports that explicitly ask for nothing are in force over one that asks at all ports (pkg/policy/mapstate.go:441 of 1.19.7). */
+const isExempt = ({ authentication, toPorts }: Rule): boolean =>
+  isMapping(authentication) && authentication.mode === "disabled" && listOf(toPorts).length > 0;
+
+const exemptions = (own: Member, side: Side): ModelPolicy[] =>
+  own.models.flatMap(({ model }) =>
+    listOf(model.spec[side])
+      .filter(isExempt)
+      .map((rule) => onlyRule(model, side, rule)),
+  );
+
 /** The rules that let clients of a service through, of those that pass all policies otherwise. */
 function hitsAt(members: readonly Member[], meeting: Meeting, rules: readonly AskingRule[]): Hit[] {
-  const { own, clients, backends, ports } = meeting;
+  const { own, clients, backends, ports, side } = meeting;
   const passes = verdictsBy(members, policiesAt(meeting).map(freed));
+  const exempts = verdictsBy(members, exemptions(own, side));
   return rules.flatMap((rule) => {
     const says = verdictsBy(members, [rule.alone]);
+    const isAtAllPorts = listOf(listOf(rule.alone.spec[side])[0]?.toPorts).length === 0;
     const asked = clients.filter((client) =>
       backends.some((to) =>
         ports.some((port) => {
           const connection = { from: client.model, to: to.model, ...port };
           const isLetThrough = policiesThat("allows", says(connection), own).length > 0;
-          return isLetThrough && passes(connection).verdict === "allow";
+          const isExempted = isAtAllPorts && policiesThat("allows", exempts(connection), own).length > 0;
+          return isLetThrough && !isExempted && passes(connection).verdict === "allow";
         }),
       ),
     );

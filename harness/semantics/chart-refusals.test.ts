@@ -279,6 +279,6 @@ describe("words that newer releases brought", () => {
     expect(pathsOf(off, "1.19.7")).toEqual([]);
     expect(pathsOf({ underlayProtocol: "IPv4" }, "1.20.2")).toEqual(["underlayProtocol"]);
     const native = { routingMode: "native", ipv4NativeRoutingCIDR: "10.0.0.0/8" };
-    expect(pathsOf({ underlayProtocol: "auto", ...native }, "1.19.7")).toEqual([]);
+    expect(pathsOf({ underlayProtocol: "auto", ...native }, "1.19.7")).toEqual(["underlayProtocol"]);
   });
 });

@@ -10,8 +10,12 @@ const keyOf = (protocol: string, name: string): string => `${protocol} ${name}`;
 const textOf = (value: unknown, absent: string): string =>
   typeof value === "string" && value !== "" ? value : absent;
 
-const hasEnded = (pod: Readonly<Record<string, unknown>>): boolean =>
-  ["Succeeded", "Failed"].includes(String(valueAt(pod, "status.phase")));
+/** A pod or a job that ended, or a workload without pods, such as the ReplicaSet before a rollout. */
+const hasNoPods = (object: Readonly<Record<string, unknown>>): boolean =>
+  ["Succeeded", "Failed"].includes(String(valueAt(object, "status.phase"))) ||
+  valueAt(object, "spec.replicas") === 0 ||
+  valueAt(object, "spec.suspend") === true ||
+  (valueAt(object, "status.completionTime") ?? null) !== null;
 
 /** Of pods, and of workloads by their template. A pod with hostNetwork has no endpoint. */
 export function portNumbers(objects: readonly Readonly<Record<string, unknown>>[]): PortNumbers {
@@ -20,10 +24,10 @@ export function portNumbers(objects: readonly Readonly<Record<string, unknown>>[
     const spec = ["spec.jobTemplate.spec.template.spec", "spec.template.spec", "spec"]
       .map((path) => valueAt(object, path))
       .find((at) => at !== undefined);
-    if (!isMapping(spec) || spec.hostNetwork === true || hasEnded(object)) continue;
+    if (!isMapping(spec) || spec.hostNetwork === true || hasNoPods(object)) continue;
     const ports = mappingsIn(spec.containers).flatMap((c) => mappingsIn(c.ports));
     for (const { name, containerPort, protocol } of ports)
-      if (typeof name === "string" && name !== "") {
+      if (typeof name === "string" && name !== "" && Number.isInteger(Number(containerPort))) {
         const key = keyOf(textOf(protocol, "TCP"), name);
         numbers.set(key, (numbers.get(key) ?? new Set<number>()).add(Number(containerPort)));
       }

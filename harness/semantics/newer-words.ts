@@ -73,20 +73,11 @@ export const newerWords: readonly Refusal[] = [
       by: "agents",
     }),
   ),
-  {
-    // 1.19 takes every word, and for one that is neither gives no packet a tunnel's end.
-    path: underlay,
+  words(underlay, {
     charts: ">=1.19.0 <1.20.0",
-    refuses: (value, values) =>
-      typeof value === "string" &&
-      !["", "ipv4", "ipv6"].includes(value) &&
-      valueAt(values, "routingMode") !== "native",
-    wants:
-      "with a word that is neither ipv4 nor ipv6, tunnels of 1.19 have no other end: nodes do not reach each other's pods",
-    remedy: `set ${underlay}: ipv4 or ipv6, or leave it out`,
-    source: "pkg/datapath/ipcache/listener.go:129 of 1.19.7; 1.20 brought auto",
-    by: "nothing",
-  },
+    words: ["ipv4", "ipv6"],
+    source: "pkg/datapath/tunnel/tunnel.go:90 of 1.19.7; 1.20 brought auto",
+  }),
   ...(["4", "6"] as const).map(
     (family): Refusal => ({
       path: "nativeRoutingCIDRFromClusterPool",

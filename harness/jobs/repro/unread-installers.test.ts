@@ -60,7 +60,11 @@ test.each([
     },
     "components[0].charts[0].variables[0]",
   ],
-  ["a program without metadata", { releases_: [{ name: "cluster.name", value: "nyc" }] }, "releases_[0]"],
+  [
+    "a program without metadata",
+    { chart: "cilium", releases_: [{ name: "cluster.name", value: "nyc" }] },
+    "releases_[0]",
+  ],
 ])("pairs for --set in a file of a tool are refused with their place: %s", async (_, document, place) => {
   await expect(readSource([folderOf({ ...good, "tool.yaml": document })])).rejects.toMatchObject({
     code: "usage",
@@ -72,6 +76,11 @@ test.each([
 test("a list that only names values has no pairs", async () => {
   const document = { metadata: {}, checks: [["caution", "cluster.id"], ["clustermesh.useAPIServer"]] };
   await expect(readSource([folderOf({ ...good, "notes.yaml": document })])).resolves.toHaveLength(2);
+});
+
+test("a setting of another program that has the name of a value is none", async () => {
+  const search = { services: { node1: { environment: ["cluster.name=opensearch", "ipam.mode=x"] } } };
+  await expect(readSource([folderOf({ ...good, "compose.yml": search })])).resolves.toHaveLength(2);
 });
 
 test("a file of cloud-init in base64 is refused with its place", async () => {

@@ -287,10 +287,13 @@ const isPackedText = (text: string): boolean =>
  * Where a document of a tool has pairs for `--set`, as `cluster.id: 3`, `cluster.id=3`, or a mapping whose `name` or `path`
  * is `cluster.id`: what it installs is not what its values files say.
  */
-export const setPlaces = (value: unknown): string[] =>
-  placesWhere(value, (v) =>
+export function setPlaces(value: unknown): string[] {
+  const places = placesWhere(value, (v) =>
     typeof v === "string" ? /=/.test(v) && isSetPath(v.replace(/=.*/s, "")) : isPair(v),
   );
+  // `cluster.name` is a setting of Elasticsearch and OpenSearch too.
+  return places.length > 0 && /cilium|clustermesh/i.test(JSON.stringify(value)) ? places : [];
+}
 
 const isPair = (value: unknown): boolean =>
   isMapping(value) &&
@@ -312,5 +315,5 @@ export function placesWhere(value: unknown, is: (value: unknown) => boolean, pat
 }
 
 export const isValuesText = (text: string): boolean =>
-  /^\s*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) ||
-  /^cluster:\s*\n\s+(name|id):/m.test(text);
+  /^[^\S\n]*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) ||
+  /^cluster:[^\S\n]*\n[^\S\n]+(name|id):/m.test(text);

@@ -15,6 +15,8 @@ export function defectFindings(
     const { name, from, to, before, after } = checked;
     return defects.flatMap((defect) => {
       const objects = showsBy(defect.id);
+      // All objects were read, and none makes it show.
+      if (objects !== undefined && checked.isWhole && objects(checked).length === 0) return [];
       const shownBy = (side: "before" | "after"): readonly string[] => {
         if (objects !== undefined) return objects(checked);
         if (!("tests" in defect)) return side === "before" ? [] : settingsOf(defect, after);

@@ -16,7 +16,9 @@ const mostLines = 1000;
 
 /** Commands for another shell, such as those of `ssh HOST <<END`, are commands of the script. */
 const isScript = (text: string): boolean =>
-  /^(?![ \t]*#).*\b(helm|cilium)[ \t]+(install|upgrade|template)[ \t]/m.test(text);
+  /^(?![ \t]*#).*\b(?:(?:helm|cilium)[ \t]+(?:install|upgrade|template)|cilium[ \t]+clustermesh[ \t]+enable)(?:[ \t]|$)/m.test(
+    text,
+  );
 
 /**
  * The here-document that a command begins, whose own lines end before `first`, and the index of its last line; undefined

@@ -14,28 +14,46 @@ type Values = Record<string, unknown>;
 export interface HereText {
   readonly text: string;
   readonly line: number;
+  /** Appended to a file that the script did not write. */
+  readonly isMore?: true;
+  /** Written by several branches: after them nobody knows which. */
+  readonly isUnsure?: true;
 }
+
+/** Programs that change a text on its way to a file or to Helm. */
+const changers = /(?:^|[\s|(])(?:sed|awk|perl|tr|yq|jq|python3?|ruby|gomplate|base64)\s/;
 
 /** What a script gives to its commands: files that it has written from here-documents. */
 export type HereFiles = Map<string, HereText>;
 
 /** The text that a command gets as its standard input; undefined if it gets none. */
-export function hereText({ here }: ShellCommand, known: ShellVariables): HereText | undefined {
-  return here === undefined
+export function hereText({ here, text }: ShellCommand, known: ShellVariables): HereText | undefined {
+  return here === undefined || changers.test(text)
     ? undefined
     : { text: here.isQuoted ? here.text : expandedText(here.text, known), line: here.line };
 }
 
-/** Takes the file that a command writes from its here-document. */
+/** Takes the file that a command writes from its here-document, and forgets those that it may change. */
 export function takeFile(command: ShellCommand, known: ShellVariables, files: HereFiles): void {
+  if (changers.test(command.text))
+    for (const name of [...files.keys()]) if (command.text.includes(name)) files.delete(name);
   const written = writtenFile(command.text);
   const own = hereText(command, known);
   if (written === undefined) return;
   const name = normalize(expandedText(written.name, known));
-  const before = written.isMore ? files.get(name) : undefined;
+  const standing = files.get(name);
+  const before = written.isMore ? standing : undefined;
   // Of a file that another program writes, nothing is known.
-  if (own === undefined || (written.isMore && before === undefined)) files.delete(name);
-  else files.set(name, before === undefined ? own : { ...before, text: `${before.text}\n${own.text}` });
+  if (own === undefined) {
+    files.delete(name);
+    return;
+  }
+  const isUnsure = command.nested && !written.isMore && standing !== undefined && standing.text !== own.text;
+  files.set(name, {
+    ...(before === undefined ? own : { ...before, text: `${before.text}\n${own.text}` }),
+    ...(written.isMore && before === undefined ? { isMore: true as const } : {}),
+    ...(isUnsure ? { isUnsure: true as const } : {}),
+  });
 }
 
 /** The values in a text of a script. Throws `usage` if they cannot be read: their cluster would be missing. */

@@ -91,8 +91,11 @@ export function installCommands(text: string, place: string, named: Named): Inst
     const words = written.map(withDashes);
     if (isOther(words) && chartIn(words, named) === undefined) return [];
     const input = hereText(command, known);
-    const given = (name: string): HereText | undefined =>
-      ["-", "/dev/stdin"].includes(name) ? input : files.get(normalize(name));
+    const given = (name: string): HereText | undefined => {
+      if (["-", "/dev/stdin"].includes(name)) return input;
+      const file = files.get(normalize(name));
+      return file?.isUnsure === true && !command.nested ? undefined : file;
+    };
     const where: Place = { line: command.line, place, given, ...named };
     // Of the other the plan says that it is not read.
     if (!isEnable(words)) refuseLoop(command, words, where);
@@ -279,9 +282,11 @@ function commandOf(words: readonly string[], where: Place): InstallCommand {
     else if ("version" in meaning) version = meaning.version;
     else context = meaning.context;
   }
-  const items = named.map((name): unknown => {
+  const items = named.flatMap((name): unknown[] => {
     const text = given?.(name);
-    return (text === undefined ? undefined : valuesIn(text, place)) ?? name;
+    const own = text === undefined ? undefined : valuesIn(text, place);
+    if (own === undefined) return [name];
+    return text?.isMore === true ? [name, own] : [own];
   });
   const { values: below, files, missing } = layers(items);
   const command: InstallCommand = {
