@@ -1,5 +1,5 @@
-import { upperBound } from "#harness/lib/binomial.ts";
-import { percentUp } from "#harness/lib/stats.ts";
+import { lowerBound, upperBound } from "#harness/lib/binomial.ts";
+import { percentDown, percentUp } from "#harness/lib/stats.ts";
 import type { Bound, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
 
@@ -39,12 +39,17 @@ function boundOf(
   return { moves, n, labs, lost, upperShare, text: textOf({ n, labs, lost, upperShare }) };
 }
 
-/** Moves of one lab are not independent, so they bound nothing beyond these labs. */
+/**
+ * The upper bound, or the lower one if every move lost something: then there is no other. Moves of one lab are not
+ * independent, so they bound nothing beyond these labs.
+ */
 function textOf({ n, labs, lost, upperShare }: Omit<Bound, "moves" | "text">): string {
   const counted = n === 1 ? "1 move" : `${n} moves`;
   const seen = lost === 0 ? `no loss in ${counted}` : `a loss in ${lost} of ${counted}`;
-  const where = labs < n ? ", in these labs" : "";
-  return upperShare >= 1
-    ? `${seen}: this bounds nothing`
-    : `${seen}: fewer than ${percentUp(upperShare)} % of moves lose something, at ${confidence * 100} %${where}`;
+  const where = labs < n ? `, in ${labs === 1 ? "this lab" : "these labs"}` : "";
+  const share =
+    lost < n
+      ? `fewer than ${percentUp(upperShare)} %`
+      : `at least ${percentDown(lowerBound(lost, n, confidence))} %`;
+  return `${seen}: ${share} of moves lose something, at ${confidence * 100} %${where}`;
 }

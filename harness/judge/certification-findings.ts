@@ -36,7 +36,6 @@ function lossFinding(own: readonly Loss[], cycles: number, quiet: readonly Loss[
   const lossy = own.filter((l) => l.lost > 0).sort((a, b) => b.longestGapMs - a.longestGapMs);
   const [worst] = lossy;
   if (worst === undefined) return [];
-  const cause = worst.outages[0]?.cause ?? "";
   const lostBefore = quiet.reduce((sum, l) => sum + l.lost, 0);
   const sentBefore = quiet.reduce((sum, l) => sum + l.sent, 0);
   return [
@@ -45,12 +44,24 @@ function lossFinding(own: readonly Loss[], cycles: number, quiet: readonly Loss[
       grade: worst.beside ? "information" : "caution",
       message: [
         `${worst.name}: ${worst.path}: ${worst.lost} of ${worst.sent} lost, ${worst.longestGapMs} ms at most`,
-        cause === "" ? "" : ` (${cause})`,
+        circumstancesOf(worst),
         seenIn(lossy, cycles),
         lostBefore === 0 ? "" : `; in the baseline ${lostBefore} of ${sentBefore}`,
       ].join(""),
     },
   ];
+}
+
+/** The pacing, below which no gap is seen, then event and first loss of the longest outage. */
+function circumstancesOf({ everyMs, outages }: Loss): string {
+  const longest = outages[0];
+  const cause = longest?.cause ?? "";
+  const firstLoss = longest?.firstLoss;
+  return [
+    everyMs === undefined ? "" : `, asked every ${everyMs} ms`,
+    cause === "" ? "" : `; after: ${cause}`,
+    firstLoss === undefined ? "" : `; what was lost first said ${firstLoss}`,
+  ].join("");
 }
 
 function endFinding(own: readonly Loss[], cycles: number): CertificateFinding[] {
@@ -76,16 +87,20 @@ export function withoutDisturbances(d: Disruption): Disruption {
   const own = d.outages.filter((o) => o.disturbance !== true);
   const ends = (d.ends ?? []).filter((e) => e.disturbance !== true);
   if (own.length === d.outages.length && ends.length === (d.ends ?? []).length) return d;
-  const lost = Math.max(
-    0,
-    d.lost - d.outages.filter((o) => o.disturbance).reduce((sum, o) => sum + o.lost, 0),
-  );
+  const made = d.outages.filter((o) => o.disturbance === true);
+  const lost = Math.max(0, d.lost - made.reduce((sum, o) => sum + o.lost, 0));
   return {
     ...d,
     lost,
-    lostMs: d.lost === 0 ? 0 : Math.round((d.lostMs * lost) / d.lost),
+    lostMs: lostMsWithout(d, made, lost),
     longestGapMs: Math.max(0, ...own.map((o) => o.gapMs)),
     resets: d.resets - (d.ends ?? []).filter((e) => e.disturbance === true).length,
     outages: own,
   };
+}
+
+/** Records without `everyMs` hold lost requests times their interval: there the share of lost requests counts. */
+function lostMsWithout(d: Disruption, made: Disruption["outages"], lost: number): number {
+  if (d.everyMs === undefined) return d.lost === 0 ? 0 : Math.round((d.lostMs * lost) / d.lost);
+  return Math.max(0, d.lostMs - made.reduce((sum, o) => sum + o.gapMs, 0));
 }

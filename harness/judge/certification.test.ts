@@ -33,9 +33,12 @@ describe("disruption", () => {
       { afterMs: 950, what: "agent of east on b terminating" },
       { afterMs: 1500, what: "agent of east on b ready" },
     ]);
-    expect(d).toMatchObject({ sent: 20, lost: 2, lostMs: 200, longestGapMs: 300, resets: 0 });
+    expect(d).toMatchObject({ sent: 20, lost: 2, lostMs: 300, longestGapMs: 300, resets: 0 });
     expect(d.outages).toEqual([
-      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b terminating", firstLostMs: 1000 },
+      {
+        ...{ afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b terminating" },
+        ...{ firstLostMs: 1000, firstLoss: "timeout" },
+      },
     ]);
   });
 

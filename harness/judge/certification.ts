@@ -105,7 +105,8 @@ export function certify(
   }
   findings.push(...disruptionFindings(disrupted, cycles.length));
   const verdict = verdictOf({ against, open, findings, n: cycles.length });
-  return { verdict, reasons: [...against, ...open], findings };
+  const besides = open.map((text) => (against.length === 0 ? text : `not known besides: ${text}`));
+  return { verdict, reasons: [...against, ...besides], findings };
 }
 
 function verdictOf(of: {
@@ -163,7 +164,9 @@ function suiteReasons(p: PhaseRecord, before: boolean, { against, open, findings
     for (const f of s.accepted)
       findings.push({ id: "accepted-failure", grade: "caution", message: `${s.name}: ${f} (accepted)` });
     for (const e of s.errors) open.push(`the harness failed in ${s.name}: ${e}`);
-    if (s.tests.unknown !== 0 && s.tests.unknown !== undefined)
+    for (const u of s.unknown ?? []) open.push(`${s.name}: not known (run ${s.run}): ${u}`);
+    // Records of earlier versions count them only.
+    if (s.unknown === undefined && (s.tests.unknown ?? 0) > 0)
       open.push(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`);
   }
 }

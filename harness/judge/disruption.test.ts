@@ -67,6 +67,40 @@ describe("windows that follow one another", () => {
   });
 });
 
+describe("lost time and pacing", () => {
+  test("lost time is the sum of the gaps, however many outages are listed", () => {
+    // Seven single losses, each in a gap of 200 ms, and a gap of 400 ms.
+    const scattered = ok.map((o, i): SampleOutcome => (i % 4 === 2 && i < 28 ? "timeout" : o));
+    const lossy = scattered.fill("refused", 31, 34);
+    const d = disruptionOf(stream(lossy), ...window(0, 4000), []);
+    expect(d).toMatchObject({ lost: 10, lostMs: 7 * 200 + 400, longestGapMs: 400, everyMs: 100 });
+    expect(d.outages).toHaveLength(5);
+    expect(disruptionOf(stream(ok), ...window(0, 4000), []).lostMs).toBe(0);
+  });
+
+  test("beside suites the pacing is that of the requests that were sent", () => {
+    const samples = [...stream(ok).samples].map((s) => {
+      const dueMs = s.seq < 10 ? s.seq * 100 : 900 + (s.seq - 9) * 2000;
+      return { ...s, dueMs, sentMs: dueMs, endMs: dueMs + 1 };
+    });
+    const of = (fromMs: number) => disruptionOf(stream(ok, { samples }), ...window(fromMs, 60_000), []);
+    expect(of(1000).everyMs).toBe(2000);
+    expect(of(0).everyMs).toBe(2000);
+    // Of one request only, that of the stream.
+    expect(disruptionOf(stream(ok, { samples }), ...window(0, 50), []).everyMs).toBe(100);
+  });
+
+  test("an outage records what its first lost request said", () => {
+    const details = ["name not resolved: no answer in 1000 ms", "10.1.1.68: connect ECONNREFUSED"];
+    const lossy = ok.with(10, "timeout").with(11, "refused");
+    const samples = [...stream(lossy).samples].map((s) =>
+      s.outcome === "ok" ? s : { ...s, detail: details[s.seq - 10] ?? "" },
+    );
+    const [outage] = disruptionOf(stream(lossy, { samples }), ...window(0, 4000), []).outages;
+    expect(outage?.firstLoss).toBe("timeout: name not resolved: no answer in 1000 ms");
+  });
+});
+
 describe("attribution", () => {
   const lossy = ok.with(10, "timeout").with(11, "timeout");
   const events: MeshEvent[] = [
@@ -92,6 +126,7 @@ describe("attribution", () => {
         gapMs: 300,
         lost: 2,
         firstLostMs: 1000,
+        firstLoss: "timeout",
         cause: "agent of east on a terminating",
         client: "east-worker",
         backend: "echo-west-1 on west-worker",

@@ -7,7 +7,7 @@ export interface StandingStream {
   readonly path: string;
   readonly connection: Connection;
   readonly startedAtUnixMs: number;
-  /** Spacing of its requests. */
+  /** Spacing of its requests at the full rate. */
   readonly everyMs: number;
   /** Those before the interval show the last good answer and its connection; they count for nothing else. */
   readonly samples: Iterable<Sample>;
@@ -60,12 +60,16 @@ interface Outage {
   readonly firstLostMs: number;
   readonly gapMs: number;
   readonly lost: number;
+  /** Outcome and detail of the first of them. */
+  readonly firstLoss: string;
   readonly servedBy: string | undefined;
 }
 
 interface Losses {
   readonly sent: number;
   readonly lost: number;
+  /** The spacing of most of them; undefined without two requests in a row. */
+  readonly everyMs: number | undefined;
   /** When a kept connection ended, since the start of the interval. */
   readonly endsMs: readonly number[];
   readonly outages: readonly Outage[];
@@ -78,7 +82,7 @@ export function disruptionOf(
   untilUnixMs: number,
   events: readonly MeshEvent[],
 ): Disruption {
-  const { sent, lost, endsMs, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
+  const { sent, lost, everyMs, endsMs, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
   const { group } = stream;
   const attributed = outages
     .toSorted((a, b) => b.gapMs - a.gapMs)
@@ -89,8 +93,10 @@ export function disruptionOf(
     kind: kindOf[stream.connection],
     sent,
     lost,
-    lostMs: lost * stream.everyMs,
-    longestGapMs: Math.round(Math.max(0, ...outages.map((o) => o.gapMs))),
+    everyMs: everyMs ?? stream.everyMs,
+    // Of the rounded gaps, so that those of disturbances can be taken off.
+    lostMs: attributed.reduce((sum, o) => sum + o.gapMs, 0),
+    longestGapMs: Math.max(0, ...attributed.map((o) => o.gapMs)),
     resets: endsMs.length,
     ...(endsMs.length === 0
       ? {}
@@ -120,6 +126,7 @@ function attributedOutage(
     lost: o.lost,
     cause: cause?.what ?? "",
     firstLostMs: Math.round(o.firstLostMs),
+    firstLoss: o.firstLoss,
     ...(client === undefined ? {} : { client }),
     ...(backend === undefined ? {} : { backend }),
     ...(lossy.length === 0 ? {} : { controls: lossy.map((c) => c.path) }),
@@ -168,6 +175,7 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
   const since = sinceUnixMs - stream.startedAtUnixMs;
   const until = untilUnixMs - stream.startedAtUnixMs;
   const ends = new ConnectionEnds(stream.connection);
+  const pacing = new Pacing();
   const outages: Outage[] = [];
   let sent = 0;
   let lost = 0;
@@ -176,7 +184,7 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
     atMs: since,
     servedBy: undefined,
   };
-  let open: { readonly firstLostMs: number; lost: number } | undefined;
+  let open: { readonly firstLostMs: number; readonly firstLoss: string; lost: number } | undefined;
   const close = (atMs: number): void => {
     if (open !== undefined)
       outages.push({
@@ -191,19 +199,43 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
   for (const s of stream.samples) {
     if (s.sentMs >= until) continue;
     const counts = s.sentMs >= since;
-    if (counts) sent += 1;
+    if (counts) {
+      sent += 1;
+      pacing.add(s);
+    }
     if (ends.ended(s) && counts) endsMs.push(s.sentMs - since);
     if (s.outcome === "ok") {
       if (counts) close(s.sentMs);
       good = { atMs: s.sentMs, servedBy: s.servedBy };
     } else if (counts) {
       lost += 1;
-      open ??= { firstLostMs: s.sentMs, lost: 0 };
+      open ??= { firstLostMs: s.sentMs, firstLoss: wordsOf(s), lost: 0 };
       open.lost += 1;
     }
   }
   close(until);
-  return { sent, lost, endsMs, outages };
+  return { sent, lost, everyMs: pacing.everyMs, endsMs, outages };
+}
+
+const wordsOf = ({ outcome, detail = "" }: Sample): string =>
+  detail === "" ? outcome : `${outcome}: ${detail}`;
+
+/** The most frequent spacing of requests: beside suites they are a multiple of the full rate's apart. */
+class Pacing {
+  readonly #steps = new Map<number, number>();
+  #last: Sample | undefined;
+
+  add(s: Sample): void {
+    if (this.#last?.seq === s.seq - 1) {
+      const step = Math.round(s.dueMs - this.#last.dueMs);
+      this.#steps.set(step, (this.#steps.get(step) ?? 0) + 1);
+    }
+    this.#last = s;
+  }
+
+  get everyMs(): number | undefined {
+    return [...this.#steps].toSorted(([, a], [, b]) => b - a)[0]?.[0];
+  }
 }
 
 /** Recognises the ends of kept connections, each once. */

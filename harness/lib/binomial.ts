@@ -33,3 +33,7 @@ export function upperBound(events: number, n: number, confidence = 0.95): number
   if (events >= n) return 1;
   return bisect((p: number) => atMost(events, n, p) - (1 - confidence), 0, 1, 100, 1e-9);
 }
+
+/** The lower bound, likewise: after 2 events in 2 trials the probability is at least 22.4 %. */
+export const lowerBound = (events: number, n: number, confidence = 0.95): number =>
+  1 - upperBound(n - events, n, confidence);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { atLeast, atMost, upperBound } from "./binomial.ts";
+import { atLeast, atMost, lowerBound, upperBound } from "./binomial.ts";
 import { simulatedCoverage, simulatedFalseAlarms } from "./coverage.ts";
 import { distributionOf } from "./distribution.ts";
 import { bootstrapLabs, medianInterval } from "./median-interval.ts";
@@ -29,6 +29,15 @@ describe("binomial bounds", () => {
     [3, 3, 1],
   ])("%i events in %i runs", (events, n, bound) => {
     expect(upperBound(events, n)).toBeCloseTo(bound, 4);
+  });
+
+  test.each([
+    [0, 3, 0],
+    [2, 2, 0.2236],
+    [5, 5, 0.5493],
+    [8, 10, 0.4931],
+  ])("%i events in %i runs, from below", (events, n, bound) => {
+    expect(lowerBound(events, n)).toBeCloseTo(bound, 4);
   });
 
   test("a tail and its complement make one", () => {

@@ -6,6 +6,9 @@ export function hundredths(value: number): number {
 /** A bound as a whole percentage, never below it: rounding may not make a bound tighter. */
 export const percentUp = (share: number): number => Math.ceil(share * 100 - 1e-6);
 
+/** A lower bound as a whole percentage, never above it. */
+export const percentDown = (share: number): number => Math.floor(share * 100 + 1e-6);
+
 /** The q-quantile (0..1) of the values, by the nearest rank; NaN for none. */
 export function quantile(values: readonly number[], q: number): number {
   return sortedQuantile(

@@ -5,6 +5,7 @@ import { hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import type { MeshEvent } from "#harness/model/certificate.ts";
 import { standingNamespace } from "#harness/workloads/standing-pods.ts";
 import { policyDefaultKey } from "#harness/workloads/standing-policies.ts";
@@ -50,21 +51,29 @@ export class MeshEvents implements AsyncDisposable {
     where: { readonly namespace: string; readonly labelSelector?: string },
     nameOf: (pod: KubeObject) => string,
   ): void {
-    const states = new Map<string, { state: PodState; node: string; name: string; pod: string }>();
+    const states = new Map<
+      string,
+      { state: PodState; node: string | undefined; name: string; pod: string }
+    >();
     let first = true;
     void cluster.kube.follow(
       kinds.pod,
       where,
       (pods) => {
         const say = (
-          { node, name, pod }: { node: string; name: string; pod: string },
+          { node, name, pod }: { node: string | undefined; name: string; pod: string },
           state: string,
         ): void => {
-          if (!first)
-            this.#add(
-              { what: `${name} of ${cluster.name} on ${node} ${state}`, cluster: cluster.name, node },
-              [pod, node],
-            );
+          if (first) return;
+          const where = node === undefined ? "on no node yet," : `on ${node}`;
+          this.#add(
+            {
+              what: `${name} of ${cluster.name} ${where} ${state}`,
+              cluster: cluster.name,
+              ...given({ node }),
+            },
+            [pod, ...(node === undefined ? [] : [node])],
+          );
         };
         const there = new Set<string>();
         for (const pod of pods) {
@@ -73,11 +82,11 @@ export class MeshEvents implements AsyncDisposable {
           const state: PodState =
             pod.metadata.deletionTimestamp !== undefined ? "terminating" : podReady(pod) ? "ready" : "made";
           const at = {
-            node: String(pod.spec.nodeName ?? "no node yet"),
+            node: pod.spec.nodeName === undefined ? undefined : String(pod.spec.nodeName),
             name: nameOf(pod),
             pod: pod.metadata.name,
           };
-          this.#nodeOf.set(pod.metadata.name, at.node);
+          if (at.node !== undefined) this.#nodeOf.set(pod.metadata.name, at.node);
           if (states.get(uid)?.state !== state) say(at, state);
           states.set(uid, { state, ...at });
         }

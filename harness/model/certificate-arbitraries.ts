@@ -49,7 +49,7 @@ const phase: fc.Arbitrary<PhaseRecord> = some(
     harness: texts,
     error: fc.option(text),
   },
-  { unseen: texts },
+  { unseen: texts, changeMs: number },
 );
 const version = fc.constantFrom("1.19.1", "1.19.4");
 const certificateFindings = many(
@@ -78,8 +78,16 @@ const cycleSetting = fc.record({
   disturb: flag,
   deadlineMs: number,
 });
+const persistentState = fc.record({
+  ...{ identities: by(text), twins: by(texts), endpoints: by(text), backends: by(text), policies: by(text) },
+});
+const beginning = fc.record({
+  persistent: by(persistentState),
+  selectsOwnCluster: by(flag),
+  crds: by(many(some({ name: text, stored: texts }, { versions: texts }))),
+});
 export const journal: fc.Arbitrary<CertificationJournal> = fc.record({
-  version: fc.constant(2 as const),
+  version: fc.constant(3 as const),
   ...{ pair, settings: certificationSettings, runId: text, command: text, cycle: whole, cycles: whole },
   identity: fc.option(
     some(
@@ -88,6 +96,8 @@ export const journal: fc.Arbitrary<CertificationJournal> = fc.record({
     ),
   ),
   startedAtUnixMs: fc.option(number),
+  beginning: fc.option(beginning),
+  differing: texts,
   given: by(mapping),
   findings: bothFindings,
   done: many(phase),

@@ -3,6 +3,7 @@ import type { CycleRecord } from "./certification-cycle.ts";
 import type { CertificationJournal } from "./certification-journal.ts";
 import { exampleSettingRecord } from "./examples.ts";
 import { methodVersion } from "./measurement.ts";
+import type { PersistentState } from "./persistent-state.ts";
 
 /** Example records of certifications for unit tests, like those of examples.ts. */
 
@@ -96,10 +97,20 @@ export function exampleCycle(n: number, change: Partial<CycleRecord> = {}): Cycl
   };
 }
 
+function examplePersistentState(): PersistentState {
+  return {
+    identities: { "echo-east-1": "65600", server: "65700" },
+    twins: {},
+    endpoints: { "echo-east-1": "12", server: "13" },
+    backends: { "standing-local:80/TCP on east-worker": "10.1.1.5:8080" },
+    policies: { "allowed-clients-only": "True" },
+  };
+}
+
 /** A cycle that was interrupted after its first phase. */
 export function exampleJournal(change: Partial<CertificationJournal> = {}): CertificationJournal {
   return {
-    version: 2,
+    version: 3,
     pair: { from: "1.19.1", to: "1.19.4" },
     settings: {
       order: ["east", "west"],
@@ -116,6 +127,12 @@ export function exampleJournal(change: Partial<CertificationJournal> = {}): Cert
     ...{ runId: "r", command: "npm run mesh -- certify --from 1.19.1 --to 1.19.4", cycle: 2, cycles: 5 },
     identity: null,
     startedAtUnixMs: 1000,
+    beginning: {
+      persistent: { east: examplePersistentState(), west: examplePersistentState() },
+      selectsOwnCluster: { east: false, west: false },
+      crds: { east: [{ name: "ciliumnodeconfigs.cilium.io", stored: ["v2"] }], west: [] },
+    },
+    differing: [],
     given: { east: { tunnelProtocol: "vxlan" }, west: {} },
     findings: { forth: [], back: [] },
     done: [unmeasuredPhase("baseline", { east: "1.19.1", west: "1.19.1" })],

@@ -34,8 +34,9 @@ const disruption = z.object({
   kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
   sent: z.number().int(),
   lost: z.number().int(),
+  everyMs: ms.exactOptional().describe("The interval of its requests: a shorter gap is not seen."),
   lostMs: ms.describe(
-    "Lost requests times their interval: the total time without service, including losses between answered requests.",
+    "The total time without service: the sum of the times between two correct answers with a loss between them. Without `everyMs` (certificates of before 2026-11-29) lost requests times their interval.",
   ),
   longestGapMs: ms.describe(
     "The longest time between two correct answers with a loss between them; in certificates of before 2026-11-27 also without one.",
@@ -61,6 +62,10 @@ const disruption = z.object({
         lost: z.number().int(),
         cause: z.string().describe("The event in the mesh just before it; empty if there was none."),
         firstLostMs: ms.exactOptional().describe("Of the first lost request, since the start of the phase."),
+        firstLoss: z
+          .string()
+          .exactOptional()
+          .describe("How the first lost request ended: its outcome, and the prober's detail."),
         client: z.string().exactOptional().describe("The node of the client."),
         backend: z.string().exactOptional().describe("What gave the last correct answer, and its node."),
         controls: z
@@ -115,6 +120,11 @@ export const phaseSchema = z.object({
   versions: z.record(z.string(), z.string()).describe("The version of each cluster at the end of the phase."),
   startMs: ms.describe("Time since the cycle began."),
   durationMs: ms.describe("From the end of what was before it: between phases there is no time."),
+  changeMs: ms
+    .exactOptional()
+    .describe(
+      "How long the move took, until the mesh was ready in the new version; durationMs also holds what was observed after it. Absent in a phase without a move, where the move failed, and in certificates of before 2026-11-29.",
+    ),
   measuredMs: ms.describe(
     "The part of it in which every path was measured at its full rate: the least of all paths.",
   ),
@@ -132,6 +142,7 @@ export const phaseSchema = z.object({
       run: z.string(),
       tests: z.partialRecord(z.enum(outcomes), z.number().int()),
       failures: z.array(z.string()),
+      unknown: z.array(z.string()).exactOptional().describe("Tests without a verdict, with what spoiled it."),
       accepted: z.array(z.string()).describe("Failures that `--accept` names."),
       errors: z.array(z.string()).describe("Errors of the harness in set-up or clean-up."),
       unsupported: z.array(z.string()),

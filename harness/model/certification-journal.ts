@@ -4,6 +4,7 @@ import { interruptionSchema, phaseSchema, suiteWindowSchema } from "./certificat
 import { certificateFindingSchema } from "./certificate-finding.ts";
 import { cycleSettingSchema } from "./certification-cycle.ts";
 import { sourceTrees } from "./measurement.ts";
+import { persistentStateSchema } from "./persistent-state.ts";
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "a version such as 1.19.4, in quotes");
 export const upgradePairSchema = z.strictObject({ from: version, to: version });
@@ -44,8 +45,24 @@ export const cycleIdentitySchema = z.object({
 });
 export type CycleIdentity = Infer<typeof cycleIdentitySchema>;
 
+const crdStateSchema = z.object({
+  name: z.string(),
+  stored: z.array(z.string()),
+  versions: z.array(z.string()).exactOptional(),
+});
+
+const beginningSchema = z.object({
+  /** What must survive every move. */
+  persistent: z.record(z.string(), persistentStateSchema),
+  /** Whether a policy without a cluster label selected pods of its own cluster only. */
+  selectsOwnCluster: z.record(z.string(), z.boolean()),
+  crds: z.record(z.string(), z.array(crdStateSchema)),
+});
+/** Each cluster's state when the traffic of a cycle began, before anything moved; every map is keyed by cluster name. */
+export type CycleBeginning = Infer<typeof beginningSchema>;
+
 const journalSchema = z.object({
-  version: z.literal(2),
+  version: z.literal(3),
   pair: upgradePairSchema,
   settings: certificationSettingsSchema,
   runId: z.string(),
@@ -57,6 +74,10 @@ const journalSchema = z.object({
   identity: cycleIdentitySchema.nullable(),
   /** When its traffic began; null before. */
   startedAtUnixMs: z.number().nullable(),
+  /** What the whole cycle is compared with, also after it was resumed; null before its traffic began. */
+  beginning: beginningSchema.nullable(),
+  /** What differed from it at the end of the last phase: this was reported. */
+  differing: z.array(z.string()),
   /** Helm values of each cluster's release before the upgrade, for the roll-back. They contain private keys. */
   given: z.record(z.string(), valuesSchema),
   /** Of the upgrade, and of the opposite move. */
@@ -77,10 +98,13 @@ const journalSchema = z.object({
 /** The progress of a cycle; written at the start and at the end of every phase. */
 export type CertificationJournal = Infer<typeof journalSchema>;
 
-/** Journals of version 1 are of phases that were measured in part only, so they are not resumed. */
+/**
+ * Journals of version 1 are of phases that were measured in part only, and those of version 2 do not hold the state in
+ * which the cycle began, so neither is resumed.
+ */
 export const certificationJournalFormat: RecordFormat<CertificationJournal> = {
   schema: journalSchema,
-  version: { key: "version", current: 2 },
-  // Refused like those of version 1, as older.
+  version: { key: "version", current: 3 },
+  // Refused like the others, as older.
   older: { 0: journalSchema },
 };

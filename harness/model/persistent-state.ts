@@ -3,7 +3,7 @@ import type { Infer } from "#harness/lib/records.ts";
 
 const byName = z.record(z.string(), z.string());
 
-const persistentStateSchema = z.strictObject({
+export const persistentStateSchema = z.strictObject({
   /** Pod to its security identity. */
   identities: byName,
   /** Security identity to the others with the same labels: agents that meet new labels at once allocate one each. */

@@ -231,7 +231,7 @@ describe("keys of a later version are tolerated in records that people keep", ()
 describe("a newer version is refused with an error that names it", () => {
   test.each([
     ["lab state", labStateFormat(() => "unlabelled"), { ...exampleLabState(), version: 99 }],
-    ["certification journal", certificationJournalFormat, { ...exampleJournal(), version: 3 }],
+    ["certification journal", certificationJournalFormat, { ...exampleJournal(), version: 4 }],
     ["fault journal", journalEntryFormat, { version: 2 }],
     ["run record", runRecordFormat, { schema: 2 }],
     ["certificate", certificateFormat, { apiVersion: "meshproof/v3" }],

@@ -9,6 +9,8 @@ const theirs = {
   "io.meshproof.owner": "bob-01234567",
   "io.meshproof.router": "seed",
 };
+/** What the daemon lists besides, by label; ids as `docker ps -q` shortens them. */
+const listed = new Map<string, string>();
 const ran: string[][] = [];
 const made: Record<string, string>[] = [];
 
@@ -18,6 +20,8 @@ vi.mock("./command.ts", async (original) => {
     const answer = (stdout: string) => ({ exitCode: 0, stdout, stderr: "" });
     if (argv[0] === "ps") {
       const filters = argv.filter((a) => a.startsWith("label=")).map((a) => a.slice("label=".length));
+      const shortIds = filters.flatMap((f) => listed.get(f) ?? []);
+      if (shortIds.length > 0) return answer(shortIds.join("\n"));
       const labels = Object.entries(theirs).map(([key, value]) => `${key}=${value}`);
       return answer(filters.every((f) => labels.includes(f)) ? "their-router" : "");
     }
@@ -37,7 +41,7 @@ vi.mock("testcontainers", () => {
       return container;
     },
     withCommand: () => container,
-    start: async () => ({ getId: () => "our-container" }),
+    start: async () => ({ getId: () => "our-container", stop: async () => {} }),
   };
   return {
     GenericContainer: class {
@@ -48,6 +52,7 @@ vi.mock("testcontainers", () => {
 afterEach(() => {
   ran.length = 0;
   made.length = 0;
+  listed.clear();
 });
 
 test("the router of another owner's lab of the same name is not used, and not removed", async () => {
@@ -56,14 +61,22 @@ test("the router of another owner's lab of the same name is not used, and not re
   expect(made).toEqual([{ ...labLabels("seed"), "io.meshproof.router": "seed" }]);
 });
 
-test("a client outside the clusters has its owner's labels, by which a later command removes it", async () => {
-  await startOutsideClient("seed", ["a"], "image");
+test("a client outside the clusters has its owner's labels", async () => {
+  await using _client = await startOutsideClient("seed", ["a"], "image");
   expect(made).toMatchObject([{ "io.meshproof.owner": currentOwner().id, "io.meshproof.client": "seed" }]);
-  expect(await removeOutsideClients("seed")).toBe(0);
-  const [listed] = ran.filter((argv) => argv[0] === "ps").map((argv) => argv.join(" "));
-  for (const [key, value] of Object.entries(made[0] ?? {}))
-    if (key !== "io.meshproof.state-folder") expect(listed).toContain(`label=${key}=${value}`);
-  expect(ran.filter((argv) => argv[0] === "rm")).toEqual([]);
+});
+
+test("clients that killed commands left are removed, and those of this process only once they have ended", async () => {
+  const removed = (): string[] => ran.filter((argv) => argv[0] === "rm").flatMap((argv) => argv.slice(3));
+  listed.set("io.meshproof.client=seed", "our-cont\nleft-behind");
+  const client = await startOutsideClient("seed", ["a"], "image");
+  expect(await removeOutsideClients("seed")).toBe(1);
+  expect(removed()).toEqual(["left-behind"]);
+  await client[Symbol.asyncDispose]();
+  expect(await removeOutsideClients("seed")).toBe(2);
+  // The lab of another owner has its own.
+  const asked = ran.filter((argv) => argv[0] === "ps").map((argv) => argv.join(" "));
+  expect(asked.every((line) => line.includes(`label=io.meshproof.owner=${currentOwner().id}`))).toBe(true);
 });
 
 test("a network of another owner with the lab's name is refused", async () => {

@@ -54,10 +54,17 @@ export async function startRouter(lab: string, networks: readonly string[], imag
 }
 
 const clientLabel = "io.meshproof.client";
+/** Ids of this process's own: a certification opens its lab again for suites, while its traffic runs. */
+const running = new Set<string>();
 
-/** Removes the clients outside the clusters that killed commands left, and counts them. Call it under the lab's lock. */
+/**
+ * Removes the clients outside the clusters that killed commands left, and counts them. Call it under the lab's lock, which
+ * commands of other processes do not share.
+ */
 export async function removeOutsideClients(lab: string): Promise<number> {
-  const left = await listByLabels("container", [`${clientLabel}=${lab}`, ...labFilters(lab)]);
+  const listed = await listByLabels("container", [`${clientLabel}=${lab}`, ...labFilters(lab)]);
+  // Docker lists the beginning of an id.
+  const left = listed.filter((id) => ![...running].some((own) => own.startsWith(id)));
   await removeContainers(left);
   return left.length;
 }
@@ -69,12 +76,15 @@ export async function startOutsideClient(
   proberImage: string,
 ): Promise<{ readonly id: string } & AsyncDisposable> {
   const container = await startBeside(lab, networks, proberImage, { [clientLabel]: lab });
+  const id = container.getId();
+  running.add(id);
   // Eight times a node's weight, so that the client does not wait for the processes that it measures.
-  await command("docker", ["update", "--cpu-shares", "8192", container.getId()]);
+  await command("docker", ["update", "--cpu-shares", "8192", id]);
   return {
-    id: container.getId(),
+    id,
     async [Symbol.asyncDispose]() {
       await container.stop({ timeout: 1000, remove: true, removeVolumes: true });
+      running.delete(id);
     },
   };
 }

@@ -30,7 +30,8 @@ export function movesOf(c: Certificate, to: "own" | "other"): Phase[] {
 export function costOf(moves: readonly Phase[]): Cost {
   const all = moves.flatMap((p) => p.disruptions.map((d) => ({ ...d, move: p.name })));
   const worst = all.filter((d) => d.lost > 0).sort((a, b) => b.longestGapMs - a.longestGapMs)[0];
-  const durations = moves.map((p) => p.durationMs);
+  // The rest of a phase is the harness that observes: settling, a pause, a comparison.
+  const durations = moves.map((p) => p.changeMs ?? p.durationMs);
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   const isTcp = (kind: string): boolean => kind === "tcp heartbeat";
   return {

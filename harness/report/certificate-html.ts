@@ -81,12 +81,16 @@ function findings(all: readonly CertificateFinding[]): string {
   }`;
 }
 
+/** `few-cycles` asks for more measuring, not for a change of the mesh. */
+const remedyWhen = ({ id }: CertificateFinding): string =>
+  id === "few-cycles" ? "To be surer" : "Before the upgrade";
+
 const findingsTable = (all: readonly CertificateFinding[]): string =>
   wideTable(
     ["grade", "what an operator should know"],
     all.map((f) => [
       `<span class="grade ${f.grade}">${f.grade}</span>`,
-      `${escapeHtml(f.message)} <code>${escapeHtml(f.id)}</code>${f.remedy === undefined ? "" : `<br>Before the upgrade: ${escapeHtml(f.remedy)}`}`,
+      `${escapeHtml(f.message)} <code>${escapeHtml(f.id)}</code>${f.remedy === undefined ? "" : `<br>${remedyWhen(f)}: ${escapeHtml(f.remedy)}`}`,
     ]),
   );
 

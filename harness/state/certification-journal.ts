@@ -68,15 +68,21 @@ export async function certificationOf(lab: string): Promise<string | undefined> 
 
 export const forgetCertification = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
+type Place = Pick<
+  CertificationJournal,
+  "pair" | "cycle" | "cycles" | "current" | "done" | "suiteWindows" | "startedAtUnixMs"
+>;
+
 /** Describes the progress of a running or interrupted certification. */
-export const whereItIs = (
+export function whereItIs(
   lab: string,
-  {
-    pair,
-    cycle,
-    cycles,
-    current,
-    done,
-  }: Pick<CertificationJournal, "pair" | "cycle" | "cycles" | "current" | "done">,
-): string =>
-  `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in cycle ${cycle} of ${cycles}, phase "${current}"; finished phases: ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")}`;
+  { pair, cycle, cycles, current, done, suiteWindows, startedAtUnixMs }: Place,
+): string {
+  const finished = [...done, ...suiteWindows].sort((a, b) => a.startMs - b.startMs);
+  // The first phase is current from the beginning on, also while the traffic starts.
+  const at = startedAtUnixMs === null ? "before its baseline" : `phase "${current}"`;
+  return [
+    `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in cycle ${cycle} of ${cycles}, ${at}`,
+    `finished phases: ${finished.length === 0 ? "none" : finished.map((p) => `"${p.name}"`).join(", ")}`,
+  ].join("; ");
+}

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
 import { labFileOf } from "#harness/config/profiles.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
-import { exampleJournal } from "#harness/model/certificate-examples.ts";
+import { exampleJournal, examplePhase, exampleSuiteWindow } from "#harness/model/certificate-examples.ts";
 import { exampleArtifacts, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { profileNames } from "#harness/model/profile.ts";
@@ -131,14 +131,41 @@ describe("the journal of a certification", () => {
     expect(lines.join()).toContain("run `npm run mesh -- certify --resume --lab ours` to resume");
   });
 
+  test("whose traffic had not begun is before its baseline", async () => {
+    write("ours", "certify.json", {
+      ...today,
+      ...{ startedAtUnixMs: null, recordedUntilUnixMs: null, beginning: null, done: [], current: "baseline" },
+    });
+    expect(await certificationOf("ours")).toMatch(
+      /is in cycle 2 of 5, before its baseline; finished phases: none$/,
+    );
+  });
+
+  test("lists finished windows of suites among the phases, by time", async () => {
+    write("ours", "certify.json", {
+      ...today,
+      done: [examplePhase(), examplePhase({ name: "upgrade east first", startMs: 300_000 })],
+      suiteWindows: [exampleSuiteWindow({ startMs: 120_000 })],
+      current: "mixed versions, east new",
+    });
+    expect(await certificationOf("ours")).toMatch(
+      /phase "mixed versions, east new"; finished phases: "baseline", "suites, baseline", "upgrade east first"$/,
+    );
+  });
+
   test.each([
-    ["of before there were versions", old, "version: expected 2, found nothing"],
+    ["of before there were versions", old, "version: expected 3, found nothing"],
     [
       "of version 1, whose phases were measured in part",
       { ...old, version: 1 },
-      "version: expected 2, found 1",
+      "version: expected 3, found 1",
     ],
-    ["that is empty", {}, "version: expected 2, found nothing"],
+    [
+      "of version 2, which lacks the state in which the cycle began",
+      { ...without(today, "beginning", "differing"), version: 2 },
+      "version: expected 3, found 2",
+    ],
+    ["that is empty", {}, "version: expected 3, found nothing"],
   ])("%s is refused; the message names the lab", async (_name, journal, place) => {
     const path = write("ours", "certify.json", journal);
     await expect(readCertification("ours")).rejects.toThrow(
@@ -158,9 +185,9 @@ describe("the journal of a certification", () => {
   });
 
   test("of a newer Meshproof is refused; the message names the lab", async () => {
-    write("ours", "certify.json", { ...today, version: 3 });
+    write("ours", "certify.json", { ...today, version: 4 });
     await expect(readCertification("ours")).rejects.toThrow(
-      refused("was written by a newer Meshproof (version 3;", "`npm run mesh -- down --lab ours`"),
+      refused("was written by a newer Meshproof (version 4;", "`npm run mesh -- down --lab ours`"),
     );
   });
 

@@ -40,6 +40,8 @@ export interface StandingWorkloadOptions {
   readonly proberImage: string;
   /** The address of the server outside all clusters, on the network of a cluster's nodes. */
   readonly outside: (cluster: KindCluster) => Promise<string>;
+  /** By cluster, what was so when the traffic of a resumed cycle first began; undefined to read it now. */
+  readonly selectsOwnCluster: Readonly<Record<string, boolean>> | undefined;
   readonly withinMs: number;
   readonly signal: AbortSignal;
 }
@@ -77,7 +79,7 @@ export async function deployStanding(options: StandingWorkloadOptions): Promise<
             standingServer(cluster, role, { ...pods, clusters: clusters.length }),
           ),
           clients: await byRole(clientRoles, (role) => standingClient(cluster, role, pods)),
-          selectsOwnCluster: await selectsOwnCluster(cluster),
+          selectsOwnCluster: options.selectsOwnCluster?.[cluster.name] ?? (await selectsOwnCluster(cluster)),
           outside: await options.outside(cluster),
         };
       }),

@@ -105,16 +105,21 @@ test("features are those of the last phase that ran the most suites; unknown is 
   const suite = (name: string, tests: Record<string, number>, unsupported: string[] = []) => ({
     ...{ name, run: "r", tests, failures: [], accepted: [], errors: [], unsupported, skipped: [] },
   });
-  const phase = (name: string, suites: ReturnType<typeof suite>[]) => examplePhase({ name, suites });
+  const phase = (name: string, suites: ReturnType<typeof suite>[], version = "1.20.2") =>
+    examplePhase({ name, suites, versions: { east: version, west: version } });
   expect(
-    featuresOf([
-      phase("baseline", [suite("policy", { pass: 1 }), suite("kvstore", { pass: 1 })]),
-      phase("new version", [
-        suite("policy", { pass: 1, unsupported: 1 }, ["t: why"]),
-        suite("kvstore", { pass: 1, unknown: 1 }),
-      ]),
-      phase("after", [suite("policy", { pass: 1 })]),
-    ]),
+    featuresOf(
+      [
+        phase("baseline", [suite("policy", { pass: 1 }), suite("kvstore", { pass: 1 })], "1.19.7"),
+        phase("new version", [
+          suite("policy", { pass: 1, unsupported: 1 }, ["t: why"]),
+          suite("kvstore", { pass: 1, unknown: 1 }),
+        ]),
+        phase("after", [suite("policy", { pass: 1 })]),
+        phase("old again", [suite("policy", { fail: 1 }), suite("kvstore", { fail: 1 })], "1.19.7"),
+      ],
+      "1.20.2",
+    ),
   ).toEqual({ phase: "new version", supported: ["policy"], unsupported: ["policy: t: why"], skipped: [] });
-  expect(featuresOf([]).phase).toBe("none");
+  expect(featuresOf([], "1.20.2").phase).toBe("none");
 });

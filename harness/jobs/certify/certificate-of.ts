@@ -42,7 +42,10 @@ export function certificateOf(cycles: readonly CycleRecord[], options: Certifica
     ...{ date: last.date, runId: options.runId, command: options.command, harness: last.harness },
     ...{ profile: last.profile, kernel: last.kernel, machine: last.machine },
     ...{ clusters: last.clusters, images: last.images, substitutions: last.substitutions, budgets },
-    features: featuresOf(cycles.flatMap((c) => c.suiteWindows)),
+    features: featuresOf(
+      cycles.flatMap((c) => c.suiteWindows),
+      to,
+    ),
     cycles: cycles.map((c, i) => ({ ...summaryOf(c), cycle: i + 1 })),
     leftOut: [...leftOut],
     phases: cycles.flatMap((c, i) => c.phases.map((p) => ({ cycle: i + 1, ...p }))),
@@ -77,7 +80,7 @@ function knownFindings(
       (t): CertificateFinding => ({
         id: "interrupted",
         grade: "information",
-        message: `cycle ${i + 1} was interrupted in "${t.phase}", which was measured again; ${Math.round(t.durationMs / 1000)} s were not measured`,
+        message: `cycle ${i + 1} was interrupted in "${t.phase}", which was repeated; ${Math.round(t.durationMs / 1000)} s were not measured, and what the first attempt lost is not counted`,
       }),
     ),
   );
@@ -108,10 +111,16 @@ const leftOutFindings = (leftOut: Certificate["leftOut"]): CertificateFinding[] 
         },
       ];
 
-/** From the last window that ran the most suites: with the new version, if a cycle got that far. */
+/**
+ * From the last window that ran the most suites in a mesh of the certificate's version, if a cycle got that far; else in
+ * any mesh.
+ */
 export function featuresOf(
-  windows: readonly Pick<PhaseRecord, "name" | "suites">[],
+  all: readonly Pick<PhaseRecord, "name" | "suites" | "versions">[],
+  to: string,
 ): Certificate["features"] {
+  const moved = all.filter((p) => p.suites.length > 0 && Object.values(p.versions).every((v) => v === to));
+  const windows = moved.length > 0 ? moved : all;
   const most = Math.max(0, ...windows.map((p) => p.suites.length));
   const phase = windows.findLast((p) => p.suites.length === most);
   const suites = phase?.suites ?? [];

@@ -13,7 +13,11 @@ import {
 
 test("settings that two charts render differently are reported, with the meaning of the one that narrows policies", () => {
   expect(
-    changedSettings({ a: "1", gone: "x" }, { a: "1", "policy-default-local-cluster": "true", devices: "" }),
+    changedSettings(
+      { a: "1", gone: "x" },
+      { a: "1", "policy-default-local-cluster": "true", devices: "" },
+      { from: "1.18.11", to: "1.19.7" },
+    ),
   ).toMatchObject([
     {
       id: "setting-internal",
@@ -31,6 +35,26 @@ test("settings that two charts render differently are reported, with the meaning
       message: expect.stringContaining("selects pods of its own cluster only"),
     },
   ]);
+});
+
+test("what Envoy does is information where it is off, and the way back has its own meaning", () => {
+  const [older, newer] = [
+    { "enable-l7-proxy": "false" },
+    { "enable-l7-proxy": "false", "envoy-xds-mode": "ads" },
+  ];
+  const [forth, back] = [
+    { from: "1.19.7", to: "1.20.2" },
+    { from: "1.20.2", to: "1.19.7" },
+  ];
+  expect(changedSettings(older, newer, forth)).toMatchObject([
+    { id: "setting-internal", grade: "information" },
+  ]);
+  const on = { "enable-l7-proxy": "true" };
+  const withEnvoy = { ...newer, ...on };
+  const [there] = changedSettings(on, withEnvoy, forth);
+  const [again] = changedSettings(withEnvoy, on, back);
+  expect(there?.grade).toBe("caution");
+  expect(again?.message).toContain("one stream for each kind of resource");
 });
 
 test("values that the new chart does not know are named by their path; free-form maps take anything", () => {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import semver from "semver";
 import { parse as parseYaml } from "yaml";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
@@ -10,6 +11,7 @@ import { renderChart } from "#harness/platform/helm.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { isChartValue } from "#harness/semantics/chart-values.ts";
 import { defectOfMove } from "#harness/semantics/defect-of-move.ts";
+import { usesEnvoy, withoutEnvoy } from "#harness/semantics/envoy-use.ts";
 import { rowOf, settingFinding } from "#harness/semantics/setting-changes.ts";
 
 type Values = Record<string, unknown>;
@@ -33,8 +35,9 @@ export interface Charts {
 export async function compareCharts(charts: Charts): Promise<CertificateFinding[]> {
   const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
   const { ignored } = await unreadValues(charts);
+  const [from, to] = await Promise.all([versionOf(charts.from.chartDir), versionOf(charts.to.chartDir)]);
   return [
-    ...changedSettings(before, after),
+    ...changedSettings(before, after, { from, to }),
     ...ignored.map(
       (path): CertificateFinding => ({
         id: "value-ignored",
@@ -43,7 +46,7 @@ export async function compareCharts(charts: Charts): Promise<CertificateFinding[
         remedy: `leave ${path} out, or correct its name`,
       }),
     ),
-    ...(await defects(charts, before, after)),
+    ...(await defects({ from, to }, before, after)),
   ];
 }
 
@@ -103,23 +106,36 @@ async function unreadValues(charts: Charts): Promise<{ lost: string[]; ignored: 
 const versionOf = async (chartDir: string): Promise<string> =>
   String((await yamlOf(chartDir, "Chart.yaml")).version).replace(/^v/, "");
 
-/** One finding for each agent setting that the two charts render differently from the same values. */
-export function changedSettings(before: Config, after: Config): CertificateFinding[] {
+/** The versions of the charts. */
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * One finding for each agent setting that the two charts render differently from the same values. A lab's policies are the
+ * suites' own, which use Envoy only where it is on.
+ */
+export function changedSettings(before: Config, after: Config, { from, to }: Move): CertificateFinding[] {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const isWithoutEnvoy = after["enable-l7-proxy"] === "false" && !usesEnvoy({ config: after }, []);
   return keys.flatMap((key) => {
     const [was, is] = [before[key], after[key]];
-    return was === is ? [] : [settingFinding(key, { before: was, after: is, row: rowOf(key) })];
+    if (was === is) return [];
+    const row = rowOf(key);
+    const change = { before: was, after: is, ...(semver.lt(to, from) ? { isBack: true as const } : {}) };
+    if (row === undefined) return [settingFinding(key, { ...change, row })];
+    return [settingFinding(key, isWithoutEnvoy ? withoutEnvoy({ ...change, row }) : { ...change, row })];
   });
 }
 
-async function defects({ from, to }: Charts, before: Config, after: Config): Promise<CertificateFinding[]> {
-  const [old, target] = await Promise.all([versionOf(from.chartDir), versionOf(to.chartDir)]);
+async function defects({ from, to }: Move, before: Config, after: Config): Promise<CertificateFinding[]> {
   return (await readKnownDefects(join(repoRoot(), "suites"))).flatMap(
     (defect) =>
       defectOfMove(defect, {
         name: "",
-        before: { cilium: old, settings: before },
-        after: { cilium: target, settings: after },
+        before: { cilium: from, settings: before },
+        after: { cilium: to, settings: after },
       }) ?? [],
   );
 }

@@ -1,5 +1,9 @@
 import type { Leak, PhaseRecord } from "#harness/model/certificate.ts";
-import type { CertificationJournal, CycleIdentity } from "#harness/model/certification-journal.ts";
+import type {
+  CertificationJournal,
+  CycleBeginning,
+  CycleIdentity,
+} from "#harness/model/certification-journal.ts";
 import type { MeshCrds } from "./crd-preflight.ts";
 import type { Phase } from "./phases.ts";
 import type { Interval, Observed } from "./record-phase.ts";
@@ -22,8 +26,8 @@ export interface CycleWorld {
   crds(): Promise<MeshCrds>;
   move(move: Move, journal: CertificationJournal): Promise<void>;
   preflight(journal: CertificationJournal): Promise<void>;
-  /** Starts the traffic and everything that watches the mesh. */
-  watch(onProtected: (unixMs: number) => Promise<void>): Promise<CycleWatch>;
+  /** Starts the traffic and everything that watches the mesh. What began a resumed cycle is in its journal. */
+  watch(journal: CertificationJournal, onProtected: (unixMs: number) => Promise<void>): Promise<CycleWatch>;
   /** Leaks that an earlier command captured since a time. */
   keptLeaks(sinceUnixMs: number): Promise<Leak[]>;
   evidence(phase: string): Promise<void>;
@@ -32,8 +36,16 @@ export interface CycleWorld {
   forget(): Promise<void>;
 }
 
+/** One line for each difference, and for each cluster whose state could not be read. */
+export interface Changed {
+  readonly changed: readonly string[];
+  readonly unread: readonly string[];
+}
+
 /** Running traffic, and everything that watches the mesh. */
 export interface CycleWatch extends AsyncDisposable {
+  /** The state in which the cycle began: of a resumed one, that of its journal. */
+  readonly beginning: CycleBeginning;
   identity(journal: CertificationJournal): Promise<CycleIdentity>;
   /** Records an action of the certification as an event. */
   note(what: string, cluster: string): void;
@@ -41,8 +53,8 @@ export interface CycleWatch extends AsyncDisposable {
   settled(): Promise<void>;
   /** Disturbs the mesh beside a move. */
   disturbing(move: Move, withinMs: number, run: () => Promise<void>): Promise<void>;
-  /** What differs from the state in which the traffic began. */
-  changed(): Promise<{ readonly changed: readonly string[]; readonly unread: readonly string[] }>;
+  /** All that differs from the state in which the cycle began. What is `known` already is not waited for to heal. */
+  changed(known: readonly string[]): Promise<Changed>;
   /** What was seen in an interval that has ended. */
   observed(interval: Interval): Promise<Observed>;
   suites(phase: Phase, journal: CertificationJournal): Promise<RanSuites>;

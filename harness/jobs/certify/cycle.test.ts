@@ -1,127 +1,8 @@
-// A cycle in a made-up lab: its clock moves only when the cycle waits, so that every time is exact.
 import { describe, expect, test } from "vitest";
-import { certify } from "#harness/judge/certification.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
-import { silent } from "#harness/lib/progress.ts";
-import { exampleCycle, exampleJournal, examplePhase } from "#harness/model/certificate-examples.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import { Cycle } from "./cycle.ts";
-import type { CycleWatch, CycleWorld, Move } from "./cycle-world.ts";
-
-const moveMs = 60_000;
-const suitesMs = 120_000;
-
-interface Faults {
-  readonly findings?: () => never;
-  readonly move?: (move: Move) => void;
-  readonly settled?: () => void;
-  readonly changed?: readonly string[];
-  readonly leak?: boolean;
-  readonly moveMs?: number;
-  readonly suitesMs?: number;
-}
-
-/** A lab and what a cycle did to it. */
-class FakeLab implements CycleWorld {
-  atMs = 1_000_000;
-  readonly versionOf = new Map([
-    ["east", "old"],
-    ["west", "old"],
-  ]);
-  readonly saved: CertificationJournal[] = [];
-  readonly moves: string[] = [];
-  forgotten = false;
-  readonly #faults: Faults;
-
-  constructor(faults: Faults = {}) {
-    this.#faults = faults;
-  }
-
-  nowUnixMs = (): number => this.atMs;
-  versions = (): Record<string, string> => Object.fromEntries(this.versionOf);
-  versionAfter = ({ to }: Move): string => to;
-  keptLeaks = async () => [];
-  crds = async () => new Map();
-  preflight = async () => {};
-  evidence = async () => {};
-  prepare = async () => {};
-
-  async pause(ms: number): Promise<void> {
-    this.atMs += ms;
-  }
-
-  async findings({ findings }: CertificationJournal): Promise<CertificationJournal["findings"]> {
-    this.#faults.findings?.();
-    return findings;
-  }
-
-  async move(move: Move): Promise<void> {
-    this.atMs += this.#faults.moveMs ?? moveMs;
-    this.#faults.move?.(move);
-    this.versionOf.set(move.cluster, move.to);
-    this.moves.push(`${move.cluster} ${move.to}`);
-  }
-
-  async watch(onProtected: (unixMs: number) => Promise<void>): Promise<CycleWatch> {
-    // Starting the traffic takes a while, in which nothing is recorded.
-    this.atMs += 30_000;
-    await onProtected(this.atMs);
-    const { changed = [], leak = false } = this.#faults;
-    const { setting, settingHash, sourceHash, sourceTree, lab } = exampleCycle(1);
-    return {
-      identity: async () => ({
-        ...{ setting: found(setting, "setting"), settingHash, sourceHash, sourceTree, lab },
-      }),
-      note: () => {},
-      settled: async () => this.#faults.settled?.(),
-      disturbing: (_move, _withinMs, run) => run(),
-      changed: async () => ({ changed, unread: [] }),
-      observed: async ({ since, until, watchedSince, startedAtUnixMs }) => ({
-        startMs: since - startedAtUnixMs,
-        durationMs: until - since,
-        measuredMs: until - since,
-        disruptions: examplePhase().disruptions,
-        deniedSent: 10,
-        leaks: leak
-          ? [{ afterMs: since - watchedSince, from: "east/denied", to: "west/server", packets: 1, spanMs: 0 }]
-          : [],
-        ...{ events: [], rig: [], unseen: [] },
-      }),
-      suites: async () => {
-        this.atMs += this.#faults.suitesMs ?? suitesMs;
-        return { suites: [], harness: [] };
-      },
-      stop: async () => {},
-      [Symbol.asyncDispose]: async () => {},
-    };
-  }
-
-  async save(journal: CertificationJournal): Promise<void> {
-    this.saved.push(journal);
-  }
-
-  async forget(): Promise<void> {
-    this.forgotten = true;
-  }
-}
-
-const { done: _, ...example } = exampleJournal();
-const fresh: CertificationJournal = {
-  ...example,
-  ...{ cycle: 1, done: [], startedAtUnixMs: null, recordedUntilUnixMs: null, current: "baseline" },
-};
-
-const run = (lab: FakeLab, journal = fresh): Promise<CertificationJournal> =>
-  new Cycle({
-    ...{ world: lab, journal, progress: silent, say: () => {} },
-    signal: new AbortController().signal,
-  }).run();
-
-const verdictOf = (journal: CertificationJournal) => {
-  const { done, suiteWindows, interruptions } = journal;
-  return certify([{ phases: done, suiteWindows, interruptions }], exampleCycle(1).budgets, []);
-};
+import { FakeLab, moveMs, run, verdictOf } from "./fake-lab.ts";
 
 /** Everything that was recorded, and interruptions, in the order of time. */
 const recorded = ({ done, suiteWindows, interruptions }: CertificationJournal) =>
@@ -278,9 +159,22 @@ test("windows of suites do not count as time of a cycle", async () => {
   expect(verdictOf(ended).verdict).toBe("certified");
 });
 
-test("leaks and changed state decide against it", async () => {
+test("leaks decide against it", async () => {
   expect(verdictOf(await run(new FakeLab({ leak: true }))).verdict).toBe("not certified");
-  expect(
-    verdictOf(await run(new FakeLab({ changed: ["east: identity of pod a was 1, is 2"] }))).verdict,
-  ).toBe("not certified");
+});
+
+test("a move's own time is recorded beside that of its phase; a failed move has none", async () => {
+  const ended = await run(new FakeLab());
+  for (const { change, changeMs, durationMs } of ended.done) {
+    expect(changeMs).toBe(change === null ? undefined : moveMs);
+    expect(durationMs).toBeGreaterThan(changeMs ?? 0);
+  }
+  const failed = await run(
+    new FakeLab({
+      move: ({ to }) => {
+        if (to === "new") throw new MeshproofError("timeout", "an image cannot be pulled");
+      },
+    }),
+  );
+  expect(failed.done.find((p) => p.error !== null)).not.toHaveProperty("changeMs");
 });

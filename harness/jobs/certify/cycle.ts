@@ -2,11 +2,12 @@ import { formatMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, isUserError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
-import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import { type MeshCrds, storedVersionFindings } from "./crd-preflight.ts";
-import type { CycleWatch, CycleWorld } from "./cycle-world.ts";
+import type { CertificationJournal, CycleBeginning } from "#harness/model/certification-journal.ts";
+import { storedVersionFindings } from "./crd-preflight.ts";
+import type { Changed, CycleWatch, CycleWorld } from "./cycle-world.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
 import { describePhase, inFlightMs, type Observed } from "./record-phase.ts";
 import { besideSuites } from "./run-phase-suites.ts";
@@ -26,6 +27,11 @@ export interface CycleOptions {
   readonly signal: AbortSignal;
 }
 
+interface Acted {
+  readonly error: string | null;
+  readonly changeMs: number | undefined;
+}
+
 /** One cycle, from the current phase of its journal to its last one. */
 export class Cycle {
   readonly #options: CycleOptions;
@@ -36,6 +42,8 @@ export class Cycle {
   #sinceUnixMs: number | undefined;
   /** Time up to which captures have been judged; saved to the journal together with the result. */
   #watchedUntil: number | null;
+  /** What differed from the beginning when it was last read; saved together with the phase that reports it. */
+  #differing: readonly string[];
   /** Captured by an interrupted part and not judged yet. */
   #late: readonly Leak[] = [];
 
@@ -44,6 +52,7 @@ export class Cycle {
     this.#world = options.world;
     this.#journal = options.journal;
     this.#watchedUntil = options.journal.watchedUntilUnixMs;
+    this.#differing = options.journal.differing;
     this.#phases = phasesOf(options.journal.settings, options.journal.cycle === 1);
   }
 
@@ -69,21 +78,20 @@ export class Cycle {
     await this.#world.prepare();
     const first = this.#firstPhase();
     await this.#goBackTo(first);
-    const crds = await this.#world.crds();
-    const isNew = this.#journal.startedAtUnixMs === null;
-    if (isNew) await this.#note({ findings: await this.#world.findings(this.#journal) });
+    if (this.#journal.startedAtUnixMs === null)
+      await this.#note({ findings: await this.#world.findings(this.#journal) });
     const late = this.#watchedUntil === null ? [] : await this.#world.keptLeaks(this.#watchedUntil);
-    await using watch = await this.#world.watch(async (protectedUnixMs) => {
+    await using watch = await this.#world.watch(this.#journal, async (protectedUnixMs) => {
       // Saved at once if nothing is to be judged yet, so that a kill in the first phase loses no leak.
       if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
       this.#watchedUntil = protectedUnixMs;
       this.#late = late;
     });
     if (this.#journal.identity === null) await this.#note({ identity: await watch.identity(this.#journal) });
-    await this.#begin();
+    await this.#begin(watch.beginning);
     await this.#pass(this.#phases.slice(first), watch);
     await watch.stop();
-    if (isNew) await this.#noteStoredVersions(crds);
+    await this.#noteStoredVersions(watch.beginning);
   }
 
   /** The phase to go on with: a kill may fall between the record of a phase and the name of the next one. */
@@ -94,18 +102,21 @@ export class Cycle {
     return [...done, ...suiteWindows].some((p) => p.name === current && p.error === null) ? at + 1 : at;
   }
 
-  /** Only what a whole cycle changed: an interrupted one does not know the versions before. */
-  async #noteStoredVersions(before: MeshCrds): Promise<void> {
-    const changes = storedVersionFindings(before, await this.#world.crds());
+  /** What the whole cycle changed, once: a kill may fall between this and the end of the command. */
+  async #noteStoredVersions({ crds }: CycleBeginning): Promise<void> {
+    const changes = storedVersionFindings(new Map(Object.entries(crds)), await this.#world.crds());
     const { forth, back } = this.#journal.findings;
-    await this.#note({ findings: { forth: [...forth, ...changes], back } });
+    const noted = new Set(forth.map((f) => f.message));
+    await this.#note({
+      findings: { forth: [...forth, ...changes.filter((c) => !noted.has(c.message))], back },
+    });
   }
 
   /** From now on everything is recorded. Since the last phase of an interrupted command nothing was. */
-  async #begin(): Promise<void> {
+  async #begin(beginning: CycleBeginning): Promise<void> {
     const now = this.#world.nowUnixMs();
     const { startedAtUnixMs: started, recordedUntilUnixMs: recorded, current } = this.#journal;
-    if (started === null) await this.#note({ startedAtUnixMs: now, recordedUntilUnixMs: now });
+    if (started === null) await this.#note({ startedAtUnixMs: now, recordedUntilUnixMs: now, beginning });
     else if (recorded !== null)
       await this.#note({
         interruptions: [
@@ -184,6 +195,7 @@ export class Cycle {
         ? { done: [...done, whole] }
         : { suiteWindows: [...suiteWindows, { ...whole, intervalFactor }] }),
       watchedUntilUnixMs: this.#watchedUntil,
+      differing: this.#differing,
       recordedUntilUnixMs: this.#sinceUnixMs ?? this.#journal.recordedUntilUnixMs,
     });
     this.#late = [];
@@ -194,10 +206,10 @@ export class Cycle {
     const ended =
       phase.suites === undefined
         ? { ...(await this.#act(phase, watch)), suites: [], harness: [] }
-        : { error: null, ...(await watch.suites(phase, this.#journal)) };
+        : { error: null, changeMs: undefined, ...(await watch.suites(phase, this.#journal)) };
     const { changed, unread } =
       ended.error === null && phase.suites === undefined
-        ? await watch.changed()
+        ? await this.#changed(watch)
         : { changed: [], unread: [] };
     const seen = await this.#recorded(watch);
     const record: PhaseRecord = {
@@ -205,6 +217,7 @@ export class Cycle {
       change: phase.change ?? null,
       versions: this.#world.versions(),
       ...seen,
+      ...given({ changeMs: ended.changeMs }),
       // Suites load the machine; their own runs say whether that disturbed them.
       ...(phase.suites === undefined ? {} : { measuredMs: 0, rig: [] }),
       changed: [...changed],
@@ -215,6 +228,15 @@ export class Cycle {
     };
     await this.#keep(record, phase.suites === undefined ? undefined : besideSuites);
     return record;
+  }
+
+  /** What differs from the beginning since the last phase: one change is reported once, also by a resumed cycle. */
+  async #changed(watch: CycleWatch): Promise<Changed> {
+    const known = this.#differing;
+    const { changed, unread } = await watch.changed(known);
+    // What could not be read has not healed.
+    this.#differing = unread.length === 0 ? changed : [...new Set([...known, ...changed])];
+    return { changed: changed.filter((c) => !known.includes(c)), unread };
   }
 
   /** Ends the current interval; the next one begins at once, while the results of the last requests arrive. */
@@ -229,8 +251,8 @@ export class Cycle {
     return watch.observed({ since, until, watchedSince, startedAtUnixMs });
   }
 
-  /** Makes the phase's change; returns why it failed. */
-  async #act({ name, change }: Phase, watch: CycleWatch): Promise<{ error: string | null }> {
+  /** Makes the phase's change; returns why it failed, or how long it took: without the traffic's recovery after it. */
+  async #act({ name, change }: Phase, watch: CycleWatch): Promise<Acted> {
     const { progress, signal } = this.#options;
     const { disturb, preflight, deadlineMs } = this.#journal.settings;
     return progress.step(name, async (step) => {
@@ -238,23 +260,28 @@ export class Cycle {
         if (change === undefined) {
           if (preflight && name === this.#phases[0]?.name) await this.#world.preflight(this.#journal);
           await this.#world.pause(quietMs);
-          return { error: null };
+          return { error: null, changeMs: undefined };
         }
         const version = this.#world.versionAfter(change);
         watch.note(`helm upgrade of ${change.cluster} to ${version}`, change.cluster);
-        const move = (): Promise<void> => this.#world.move(change, this.#journal);
+        let changeMs: number | undefined;
+        const move = async (): Promise<void> => {
+          const begunMs = this.#world.nowUnixMs();
+          await this.#world.move(change, this.#journal);
+          changeMs = Math.round(this.#world.nowUnixMs() - begunMs);
+        };
         await (disturb && change.to === "new" ? watch.disturbing(change, deadlineMs, move) : move());
         watch.note(`${change.cluster} runs ${version}`, change.cluster);
         step.detail("waiting for traffic to recover");
         await watch.settled();
         await this.#world.pause(afterMs);
-        return { error: null };
+        return { error: null, changeMs };
       } catch (failure) {
         throwIfAborted(signal, name);
         // A silent prober or a full disk says nothing about the upgrade.
         if (isTestMachineError(failure)) throw failure;
         await this.#world.evidence(name);
-        return { error: messageOf(failure) };
+        return { error: messageOf(failure), changeMs: undefined };
       }
     });
   }

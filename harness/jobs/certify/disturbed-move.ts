@@ -1,8 +1,10 @@
 import { withoutDisturbed } from "#harness/judge/persistent-state.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { type DisturbanceOptions, disturbMove } from "#harness/measure/disturbances.ts";
+import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
-import type { Standing } from "./standing.ts";
+import { phasesOf } from "./phases.ts";
+import type { Disturbed, Standing } from "./standing.ts";
 
 /**
  * Moves a cluster while the mesh is changed on purpose. The move's own error is the upgrade's; one of the disturbance is
@@ -25,7 +27,7 @@ export async function disturbedMove(
 /** The state before a move, without what disturbances replaced since. Every cluster's maps hold the backends of all. */
 export function survivors(
   before: ReadonlyMap<string, PersistentState>,
-  disturbed: Standing["disturbed"],
+  disturbed: readonly Disturbed[],
 ): ReadonlyMap<string, PersistentState> {
   if (disturbed.length === 0) return before;
   const podsOf = (cluster: string): string[] =>
@@ -33,4 +35,26 @@ export function survivors(
   return new Map(
     [...before].map(([cluster, state]) => [cluster, withoutDisturbed(state, podsOf(cluster))] as const),
   );
+}
+
+/**
+ * What earlier commands disturbed, for a resumed cycle. Which backends they replaced, or restarted with their node, is
+ * not known, so none of a cluster that they upgraded is compared; its other pods are on nodes that no disturbance
+ * reboots. `deploymentOf`: the name of a cluster's backends.
+ */
+export function disturbedBefore(
+  { settings, done, current, cycle, beginning }: CertificationJournal,
+  deploymentOf: (cluster: { readonly name: string }) => string,
+): Disturbed[] {
+  if (!settings.disturb) return [];
+  const interrupted = phasesOf(settings, cycle === 1).find((p) => p.name === current);
+  const upgraded = [...done, ...(interrupted === undefined ? [] : [interrupted])].flatMap(({ change }) =>
+    change?.to === "new" ? [change.cluster] : [],
+  );
+  return [...new Set(upgraded)].map((cluster) => ({
+    cluster,
+    pods: Object.keys(beginning?.persistent[cluster]?.identities ?? {}).filter((pod) =>
+      pod.startsWith(`${deploymentOf({ name: cluster })}-`),
+    ),
+  }));
 }

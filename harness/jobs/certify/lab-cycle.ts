@@ -8,6 +8,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
+import type { CertificationJournal, CycleBeginning } from "#harness/model/certification-journal.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 import type { Source } from "#harness/platform/source.ts";
@@ -19,7 +20,7 @@ import { chartPreflight } from "./chart-preflight.ts";
 import { meshCrds } from "./crd-preflight.ts";
 import { cycleIdentityOf } from "./cycle-identity.ts";
 import type { CycleWatch, CycleWorld } from "./cycle-world.ts";
-import { disturbedMove, survivors } from "./disturbed-move.ts";
+import { disturbedBefore, disturbedMove, survivors } from "./disturbed-move.ts";
 import { moveCluster } from "./move.ts";
 import { artifactsOf, type BothArtifacts, loadImages } from "./prepare.ts";
 import { observed } from "./record-phase.ts";
@@ -69,7 +70,7 @@ export async function labCycle(begun: LabState, options: LabCycleOptions): Promi
           signal,
         );
     },
-    watch: (onProtected) => watchLab(mesh, onProtected, options),
+    watch: (journal, onProtected) => watchLab(mesh, { journal, onProtected }, options),
     keptLeaks: (sinceUnixMs) => keptLeaks(leaksFile(dir), sinceUnixMs),
     async evidence(phase) {
       const evidence = await collectEvidence(mesh(), { logs: true });
@@ -80,14 +81,30 @@ export async function labCycle(begun: LabState, options: LabCycleOptions): Promi
   };
 }
 
+interface WatchedCycle {
+  readonly journal: CertificationJournal;
+  readonly onProtected: (unixMs: number) => Promise<void>;
+}
+
+/**
+ * A resume leaves the pods and services of the traffic as they are, and applies its policies anew under their names. So
+ * everything that the cycle began with can be compared, also over the part that was not measured, except for what
+ * disturbances replaced.
+ */
 async function watchLab(
   mesh: () => Mesh,
-  onProtected: (unixMs: number) => Promise<void>,
+  { journal, onProtected }: WatchedCycle,
   options: LabCycleOptions,
 ): Promise<CycleWatch> {
   const { dir, progress, signal } = options;
   await using open = new AsyncDisposableStack();
-  const standing = open.use(await startStanding(mesh(), dir, { progress, signal, onProtected }));
+  const standing = open.use(
+    await startStanding(mesh(), dir, {
+      ...{ progress, signal, onProtected },
+      selectsOwnCluster: journal.beginning?.selectsOwnCluster,
+    }),
+  );
+  standing.disturbed.push(...disturbedBefore(journal, (cluster) => standing.echo.deploymentOf(cluster)));
   const nodes = (await Promise.all(mesh().clusters.map((c) => c.nodes()))).flat();
   const host = open.use(
     await HostWatch.start(
@@ -95,28 +112,41 @@ async function watchLab(
       dir,
     ),
   );
-  const withinMs = mesh().state.plan.budgets.settleMs;
-  const before = await wholePersistentState(mesh().clusters, standingNamespace, { withinMs, signal });
+  const beginning = journal.beginning ?? (await beginningOf(mesh(), standing, signal));
   const resources = open.move();
-  return watchOf(mesh, { standing, host, before }, { ...options, resources });
+  return watchOf(mesh, { standing, host, beginning }, { ...options, resources });
+}
+
+async function beginningOf(
+  { clusters, state }: Mesh,
+  { selectsOwnCluster }: Standing,
+  signal: AbortSignal,
+): Promise<CycleBeginning> {
+  const within = { withinMs: state.plan.budgets.settleMs, signal };
+  return {
+    persistent: Object.fromEntries(await wholePersistentState(clusters, standingNamespace, within)),
+    selectsOwnCluster,
+    crds: Object.fromEntries(await meshCrds(clusters)),
+  };
 }
 
 interface Watched {
   readonly standing: Standing;
   readonly host: HostWatch;
-  /** The state that must not change. */
-  readonly before: ReadonlyMap<string, PersistentState>;
+  readonly beginning: CycleBeginning;
 }
 
 function watchOf(
   mesh: () => Mesh,
-  { standing, host, before }: Watched,
+  { standing, host, beginning }: Watched,
   { resources, ...options }: LabCycleOptions & { readonly resources: AsyncDisposableStack },
 ): CycleWatch {
   const { artifacts, source, dir, say, signal } = options;
   const { traffic, events, echo, disturbed } = standing;
   const { lab, plan } = mesh().state;
+  const before: ReadonlyMap<string, PersistentState> = new Map(Object.entries(beginning.persistent));
   return {
+    beginning,
     identity: ({ settings }) =>
       cycleIdentityOf({
         ...{ mesh: mesh(), artifacts, settings, source, signal },
@@ -132,9 +162,10 @@ function watchOf(
         withinMs,
         signal,
       }),
-    changed: () =>
+    changed: (known) =>
       changedState(mesh().clusters, survivors(before, disturbed), {
         namespace: standingNamespace,
+        known,
         withinMs: plan.budgets.settleMs,
         signal,
       }),

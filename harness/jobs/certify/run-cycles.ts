@@ -148,10 +148,11 @@ async function newJournal(
           },
         ];
   return {
-    version: 2,
+    version: 3,
     ...{ pair, settings, runId, command, cycles, cycle: current },
     identity: null,
     startedAtUnixMs: null,
+    ...{ beginning: null, differing: [] },
     given: await givenValues(mesh, artifacts, signal),
     findings: { forth: asked, back: asked },
     ...{ done: [], suiteWindows: [], interruptions: [] },

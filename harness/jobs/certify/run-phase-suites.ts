@@ -74,7 +74,8 @@ function summaryOf(suite: SuiteRecord, run: string): PhaseRecord["suites"][numbe
     tests: Object.fromEntries(
       [...Map.groupBy(suite.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
     ),
-    failures: named(countsAsFailure),
+    failures: named((t) => t.outcome !== "unknown" && countsAsFailure(t)),
+    unknown: named((t) => t.outcome === "unknown"),
     accepted: named((t) => t.accepted !== undefined),
     // Set-up and clean-up are the harness's: what failed there says nothing about the upgrade.
     errors: [...suite.errors],

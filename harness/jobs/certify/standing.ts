@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { requireKind } from "#harness/cluster/cluster.ts";
+import { type Cluster, requireKind } from "#harness/cluster/cluster.ts";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { LeakWatch } from "#harness/measure/leaks.ts";
 import { MeshEvents } from "#harness/measure/mesh-events.ts";
@@ -13,7 +13,14 @@ import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { FirstBackends } from "#harness/workloads/first-backends.ts";
+import { policyDefaultKey, selectsOwnCluster } from "#harness/workloads/standing-policies.ts";
 import { deployStanding, protect, standingServerPods } from "#harness/workloads/standing-workload.ts";
+
+/** Pods of one cluster that cannot be compared with the state before. */
+export interface Disturbed {
+  readonly cluster: string;
+  readonly pods: readonly string[];
+}
 
 /** Everything that measures the mesh during a certification. */
 export interface Standing extends AsyncDisposable {
@@ -23,7 +30,9 @@ export interface Standing extends AsyncDisposable {
   /** The backends of the traffic, for disturbances. */
   readonly echo: EchoBackends;
   /** Pods that disturbances replaced, since the traffic began. */
-  readonly disturbed: { readonly cluster: string; readonly pods: readonly string[] }[];
+  readonly disturbed: Disturbed[];
+  /** By cluster: whether a policy without a cluster label selected its own pods only, when the cycle began. */
+  readonly selectsOwnCluster: Readonly<Record<string, boolean>>;
 }
 
 /** A title as a file or folder name. */
@@ -40,6 +49,8 @@ export interface StandingOptions {
   readonly signal: AbortSignal;
   /** Receives the time from which no denied client may get through. */
   readonly onProtected: (unixMs: number) => Promise<void>;
+  /** Of a resumed cycle, what its journal says; undefined for a new one. */
+  readonly selectsOwnCluster: Readonly<Record<string, boolean>> | undefined;
 }
 
 /**
@@ -49,7 +60,7 @@ export interface StandingOptions {
 export async function startStanding(
   mesh: Mesh,
   dir: string,
-  { progress, signal, onProtected }: StandingOptions,
+  { progress, signal, onProtected, selectsOwnCluster: meaning }: StandingOptions,
 ): Promise<Standing> {
   await using open = new AsyncDisposableStack();
   const begunMs = Math.round(unixNowMs());
@@ -66,6 +77,7 @@ export async function startStanding(
       agnhostImage: artifacts.agnhostImage,
       proberImage: artifacts.proberImage,
       outside: server.addressFor,
+      selectsOwnCluster: meaning,
       ...waiting,
     }),
   );
@@ -104,7 +116,34 @@ export async function startStanding(
     },
   );
   await protect(workload);
-  await eventually(
+  await allBlocked(traffic, leaks, waiting);
+  const protectedUnixMs = unixNowMs();
+  leaks.keepIn(leaksFile(dir));
+  await onProtected(protectedUnixMs);
+  if (meaning !== undefined) await noteMeaning(clusters, meaning, events);
+  // Of a resumed cycle, an earlier move may have closed paths for good.
+  await traffic.settled({ first: meaning === undefined });
+  const resources = open.move();
+  return {
+    traffic,
+    leaks,
+    events,
+    echo: workload.echo,
+    disturbed: [],
+    selectsOwnCluster: Object.fromEntries(
+      workload.clusters.map((c) => [c.cluster.name, c.selectsOwnCluster]),
+    ),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** Waits until the policies block every denied flow. */
+const allBlocked = (
+  traffic: StandingTraffic,
+  leaks: LeakWatch,
+  waiting: Pick<EventuallyOptions, "withinMs" | "signal">,
+): Promise<undefined> =>
+  eventually(
     async () => {
       const answered = traffic.answeredDenied(unixNowMs() - 3000);
       const leaking = [...leaks.seen(unixNowMs() - 3000)];
@@ -114,17 +153,19 @@ export async function startStanding(
     },
     { what: "the policies to block every denied flow", ...waiting, everyMs: 500 },
   );
-  const protectedUnixMs = unixNowMs();
-  leaks.keepIn(leaksFile(dir));
-  await onProtected(protectedUnixMs);
-  await traffic.settled({ first: true });
-  const resources = open.move();
-  return {
-    traffic,
-    leaks,
-    events,
-    echo: workload.echo,
-    disturbed: [],
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
-  };
+
+/** The event of a change that an earlier command saw: what it opens or closes is still caused by it. */
+async function noteMeaning(
+  clusters: readonly Cluster[],
+  atFirst: Readonly<Record<string, boolean>>,
+  events: MeshEvents,
+): Promise<void> {
+  for (const cluster of clusters) {
+    const now = await selectsOwnCluster(cluster);
+    if (now !== atFirst[cluster.name])
+      events.note(`${policyDefaultKey} of ${cluster.name} is ${now}, unlike when the cycle began`, {
+        cluster: cluster.name,
+        kind: "policy meaning",
+      });
+  }
 }

@@ -27,15 +27,22 @@ export async function wholePersistentState(
   return new Map(await Promise.all(entries));
 }
 
-/** What differs from the state before, after the mesh had time to settle: a pod may be unready for a moment. */
+/**
+ * All that differs from the state before, after the mesh had time to settle: a pod may be unready for a moment. It has
+ * that time only while there is something that is not `known`.
+ */
 export async function changedState(
   clusters: readonly Cluster[],
   before: ReadonlyMap<string, PersistentState>,
   {
     namespace,
+    known,
     withinMs,
     signal,
-  }: Pick<EventuallyOptions, "withinMs" | "signal"> & { readonly namespace: string },
+  }: Pick<EventuallyOptions, "withinMs" | "signal"> & {
+    readonly namespace: string;
+    readonly known: readonly string[];
+  },
 ): Promise<{ readonly changed: string[]; readonly unread: string[] }> {
   const deadlineMs = monotonicMs() + withinMs;
   for (;;) {
@@ -49,7 +56,8 @@ export async function changedState(
           unread.push(`the persistent state of ${cluster.name} could not be read: ${messageOf(error)}`),
       );
     }
-    if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
+    const isSettled = unread.length === 0 && changed.every((c) => known.includes(c));
+    if (isSettled || monotonicMs() >= deadlineMs) return { changed, unread };
     await pause(1000, signal);
   }
 }

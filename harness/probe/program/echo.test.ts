@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { EchoSpec } from "#harness/model/probe-wire.ts";
-import { requestByUdp, requestOnNewConnection } from "./request.ts";
+import { idleConnectionMs, requestByUdp, requestOnNewConnection } from "./request.ts";
 
 const started: ChildProcess[] = [];
 afterEach(() => {
@@ -62,6 +62,15 @@ test.each([0, 500])("after SIGTERM it serves on for %i ms", async (serveOnMs) =>
   await once(child, "exit");
   expect(monotonicMs() - toldMs).toBeGreaterThanOrEqual(serveOnMs * 0.9);
   expect(child.exitCode).toBe(0);
+});
+
+test("its HTTP connections stay open for longer than clients keep them", async () => {
+  const httpPort = await freePort();
+  await serving(0, [httpPort]);
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/`);
+  expect(await answer.text()).toBe(hostname());
+  const hintS = Number(/timeout=(\d+)/.exec(answer.headers.get("keep-alive") ?? "")?.[1]);
+  expect(hintS * 1000).toBeGreaterThan(idleConnectionMs);
 });
 
 test("it answers HTTP with its name on further ports, and datagrams over IPv4 and IPv6", async () => {

@@ -3,6 +3,10 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
 import type { EchoSpec } from "#harness/model/probe-wire.ts";
+import { idleConnectionMs } from "./request.ts";
+
+/** Longer than clients keep an unused connection, so that this server does not end it. Node's default is 5 s. */
+const keepAliveTimeout = 2 * idleConnectionMs;
 
 /**
  * The server of heartbeats: answers each line or datagram with the pod's name before it, over IPv4 and IPv6. Ends on
@@ -24,7 +28,8 @@ export function echo({ port, serveOnMs, httpPorts = [] }: EchoSpec): void {
   answerDatagrams(name, port, { type: "udp4" });
   // A machine without IPv6 refuses this one, which then says so.
   answerDatagrams(name, port, { type: "udp6", ipv6Only: true });
-  for (const httpPort of httpPorts) createHttpServer((_, response) => response.end(name)).listen(httpPort);
+  for (const httpPort of httpPorts)
+    createHttpServer({ keepAliveTimeout }, (_, response) => response.end(name)).listen(httpPort);
   const end = (): void => process.exit(0);
   process.on("SIGINT", end);
   process.on("SIGTERM", () => {

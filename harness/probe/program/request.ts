@@ -106,7 +106,16 @@ function parseAnswer(text: string, mostBody: number, ended = false): Answer | un
   return { outcome: "ok", body: body.slice(0, mostBody), detail: "" };
 }
 
-/** Requests over one keep-alive connection, replaced when it closes. */
+/**
+ * How long an unused keep-alive connection stays open in milliseconds: far above every interval of requests, beside
+ * suites too, so that a connection that ends was not ended by its client. (Undici's default is 4 s.)
+ */
+export const idleConnectionMs = 600_000;
+
+/**
+ * Requests over one keep-alive connection, replaced when it closes. It is closed here only by a request without an
+ * answer, or if the server announces a shorter time (`Keep-Alive: timeout=`) and nothing is sent for so long.
+ */
 export class ReusedConnection implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #path: string;
@@ -120,6 +129,8 @@ export class ReusedConnection implements AsyncDisposable {
       pipelining: 1,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
+      keepAliveTimeout: idleConnectionMs,
+      keepAliveMaxTimeout: idleConnectionMs,
       connect: { timeout: timeoutMs },
     });
   }
@@ -177,39 +188,56 @@ export function requestByUdp(
   });
 }
 
-/** The A records of a name, from the pod's resolver or from a server; one attempt, no cache. */
-function lookUp(name: string, timeoutMs: number, server?: string): Promise<string[]> {
+/**
+ * The A records of a name, from the pod's resolver or from a server; one attempt, no cache. Rejects with `ECANCELLED`
+ * after `timeoutMs`: the resolver checks its own timeout so rarely that an answer after 1.7 times of it counted.
+ */
+async function lookUp(name: string, timeoutMs: number, server?: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: timeoutMs, tries: 1 });
   if (server !== undefined) resolver.setServers([server]);
-  return resolver.resolve4(name);
+  const timer = setTimeout(() => resolver.cancel(), timeoutMs);
+  try {
+    return await resolver.resolve4(name);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A name, and which DNS server to ask instead of the pod's own. */
+interface NameAt {
+  readonly name: string;
+  readonly server: string;
 }
 
 /**
  * A request on a new connection to one of a name's addresses, drawn anew each time: a headless service's clients.
- * Not with the host's resolver, whose few threads would make every later request wait for a lost answer.
+ * Not with the host's resolver, whose few threads would make every later request wait for a lost answer. The look-up
+ * is part of `timeoutMs`; the detail of a loss says whether the name or the address took it.
  */
 export async function requestByName(
-  name: string,
+  host: string | NameAt,
   port: number,
   path: string,
   timeoutMs: number,
 ): Promise<Answer> {
+  const { name, server } = typeof host === "string" ? { name: host, server: undefined } : host;
   const startedMs = performance.now();
   let addresses: string[];
   try {
-    addresses = await lookUp(name, timeoutMs);
+    addresses = await lookUp(name, timeoutMs, server);
   } catch (error) {
     const answer = dnsFailure(error, timeoutMs);
     return { ...answer, detail: `name not resolved: ${answer.detail}` };
   }
+  const lookupMs = Math.round(performance.now() - startedMs);
+  const resolved = `name resolved after ${lookupMs} ms`;
+  const leftMs = timeoutMs - lookupMs;
+  if (leftMs <= 0) return { outcome: "timeout", body: "", detail: resolved };
   const address = addresses[Math.floor(Math.random() * addresses.length)] ?? "";
-  const answer = await requestOnNewConnection(
-    address,
-    port,
-    path,
-    Math.max(1, timeoutMs - (performance.now() - startedMs)),
-  );
-  return answer.outcome === "ok" ? answer : { ...answer, detail: `${address}: ${answer.detail}` };
+  const answer = await requestOnNewConnection(address, port, path, leftMs);
+  if (answer.outcome === "ok") return answer;
+  const late = answer.outcome === "timeout" ? `; ${resolved}` : "";
+  return { ...answer, detail: `${address}: ${answer.detail}${late}` };
 }
 
 /** The first A record of a name. */
@@ -224,7 +252,8 @@ export async function requestByDns(name: string, timeoutMs: number, server?: str
 
 function dnsFailure(error: unknown, timeoutMs: number): Answer {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === "ETIMEOUT") return { outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` };
+  if (code === "ETIMEOUT" || code === "ECANCELLED")
+    return { outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` };
   if (code === "ENOTFOUND" || code === "ENODATA" || code === "ESERVFAIL")
     return { outcome: "bad-answer", body: "", detail: code };
   return failure(error);
